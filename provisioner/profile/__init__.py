@@ -1,1 +1,16 @@
-"""Placeholder, to be written."""
+"""The profile: reading it, checking it, and the secrets that belong to it."""
+
+from provisioner.profile.load import FILE_NAME, ProfileReading, load_profile, read_profile
+from provisioner.profile.model import Profile
+from provisioner.profile.problem import InvalidProfile, Problem, Severity
+
+__all__ = [
+    "FILE_NAME",
+    "InvalidProfile",
+    "Problem",
+    "Profile",
+    "ProfileReading",
+    "Severity",
+    "load_profile",
+    "read_profile",
+]

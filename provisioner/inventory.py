@@ -1,0 +1,174 @@
+"""From a profile to the variables of the roles: the only place where the two meet.
+
+Pure: no file, no network, no clock. Secrets go by reference to ``stack_secrets``, which Ansible reads from the
+vaulted file itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.profile.model import Host, NextcloudService, Profile
+
+#: Roles that each host carries, whatever runs on it.
+BASE_ROLES = ("base", "firewall")
+#: Roles that an application needs on its host, in the order in which they are applied.
+APPLICATION_ROLES: Mapping[str, tuple[str, ...]] = {
+    "nextcloud": ("tls", "postgresql", "redis", "php_fpm", "nginx", "nextcloud"),
+}
+
+
+@dataclass(frozen=True)
+class ReleaseRef:
+    """A release archive that was obtained and checked.
+
+    Attributes:
+        version: Whole version, ``34.0.1``.
+        archive_path: Where it lies on the controller, absolute.
+        sha256: Its digest, 64 hexadecimal digits.
+    """
+
+    version: str
+    archive_path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What Ansible is told.
+
+    Attributes:
+        groups: Host names by group; ``role_<role>`` lists the hosts that carry the role.
+        group_vars_all: Variables of all hosts.
+        host_vars: Variables of one host, by host.
+    """
+
+    groups: Mapping[str, tuple[str, ...]]
+    group_vars_all: Mapping[str, Any]
+    host_vars: Mapping[str, Mapping[str, Any]]
+
+
+def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: str) -> Inventory:
+    """Return the inventory of a deployment.
+
+    Args:
+        profile: A profile without errors.
+        releases: By application, what is installed; every application of the profile is in it.
+        deployment: The deployment's name.
+    """
+    return Inventory(
+        groups=_groups(profile),
+        group_vars_all=_group_vars_all(profile, releases, deployment),
+        host_vars={name: _host_vars(host) for name, host in profile.hosts.items()},
+    )
+
+
+def roles_of(profile: Profile, host: str) -> tuple[str, ...]:
+    """Return the roles that a host carries, in the order in which they are applied."""
+    wanted = dict.fromkeys(BASE_ROLES)
+    for _, service in profile.services.placed():
+        if profile.host_of(service) == host:
+            wanted |= dict.fromkeys(APPLICATION_ROLES[service.app])
+    return tuple(wanted)
+
+
+def _groups(profile: Profile) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, tuple[str, ...]] = {}
+    for host in profile.hosts:
+        for role in roles_of(profile, host):
+            groups[f"role_{role}"] = (*groups.get(f"role_{role}", ()), host)
+    return groups
+
+
+def _host_vars(host: Host) -> dict[str, Any]:
+    variables: dict[str, Any] = {
+        "ansible_host": host.address,
+        "ansible_port": host.ssh.port,
+        "ansible_user": host.ssh.user,
+        "ansible_become": host.ssh.user != "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "firewall_ssh_port": host.ssh.port,
+    }
+    if host.ssh.key_file:
+        variables["ansible_ssh_private_key_file"] = host.ssh.key_file
+    return variables
+
+
+def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deployment: str) -> dict[str, Any]:
+    organisation, network = profile.organisation, profile.network
+    services = profile.services.placed()
+    variables: dict[str, Any] = {
+        "stack_deployment": deployment,
+        "stack_organisation": organisation.model_dump(mode="json"),
+        "stack_applications": [service.app for _, service in services],
+        "stack_services": {
+            purpose: {
+                "app": service.app,
+                "hostname": service.hostname,
+                "host": profile.host_of(service),
+                "address": profile.hosts[profile.host_of(service)].address,
+            }
+            for purpose, service in services
+        },
+        "base_timezone": organisation.timezone,
+        "base_time_servers": list(network.time_servers),
+        "base_hosts_entries": _hosts_entries(profile),
+        "firewall_ssh_sources": list(network.ssh_sources),
+        **_tls_vars(profile),
+    }
+    if profile.services.files:
+        variables |= _nextcloud_vars(profile, profile.services.files, releases["nextcloud"])
+    return variables
+
+
+def _hosts_entries(profile: Profile) -> list[dict[str, Any]]:
+    """Return address and names for /etc/hosts, so that services find each other without DNS."""
+    entries = []
+    for name, host in profile.hosts.items():
+        hostnames = [
+            service.hostname for _, service in profile.services.placed() if profile.host_of(service) == name
+        ]
+        if hostnames:
+            entries.append({"address": host.address, "names": hostnames})
+    return entries
+
+
+def _tls_vars(profile: Profile) -> dict[str, Any]:
+    tls = profile.tls
+    variables: dict[str, Any] = {"tls_issuer": tls.issuer}
+    if tls.issuer == "internal":
+        variables["tls_ca_certificate"] = _secret("tls_ca_certificate")
+        variables["tls_ca_key"] = _secret("tls_ca_key")
+    elif tls.issuer == "acme" and tls.acme:
+        variables["tls_acme_directory_url"] = tls.acme.directory_url
+        variables["tls_acme_contact"] = tls.acme.contact or profile.organisation.contact
+    elif tls.provided:
+        variables["tls_provided_certificate_path"] = tls.provided.certificate_file
+        variables["tls_provided_key_path"] = tls.provided.key_file
+    return variables
+
+
+def _nextcloud_vars(profile: Profile, service: NextcloudService, release: ReleaseRef) -> dict[str, Any]:
+    organisation = profile.organisation
+    language = organisation.language
+    return {
+        "nextcloud_hostname": service.hostname,
+        "nextcloud_version": release.version,
+        "nextcloud_archive_path": release.archive_path,
+        "nextcloud_archive_sha256": release.sha256,
+        "nextcloud_admin_password": _secret("nextcloud_admin_password"),
+        "nextcloud_data_dir": service.data_directory,
+        "nextcloud_default_language": language,
+        "nextcloud_default_locale": language if "_" in language else f"{language}_{organisation.country}",
+        "nextcloud_default_phone_region": organisation.country,
+        "nextcloud_default_timezone": organisation.timezone,
+        "nextcloud_maintenance_window_start": service.maintenance_window_start,
+        "nextcloud_trashbin_days": service.trashbin_days,
+        "nextcloud_settings": dict(service.settings),
+    }
+
+
+def _secret(name: str) -> str:
+    return "{{ stack_secrets." + name + " }}"

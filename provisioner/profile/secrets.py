@@ -1,0 +1,308 @@
+"""The deployment's secrets: made once, kept in an ansible-vault file beside the profile.
+
+``secrets.yml`` holds ``{stack_secrets: {name: value}}``, so that Ansible reads the same file without our help.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from provisioner.errors import ProfileError
+from provisioner.profile import vault
+from provisioner.profile.model import Profile, VaultPasswordSource
+
+FILE_NAME = "secrets.yml"
+COMMAND_TIMEOUT_SECONDS = 60
+_MAX_PASSWORD_BYTES = 4096
+
+
+class Secret:
+    """A text that shows itself only when asked to by ``reveal``: not in a log, a traceback, a report or a pickle."""
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, specification: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and secrets.compare_digest(
+            self.__text.encode(), other.__text.encode()
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.__text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written out")
+
+
+@dataclass(frozen=True)
+class VaultPassword:
+    """The password of ``secrets.yml``, by where it comes from."""
+
+    source: VaultPasswordSource
+
+    def resolve(self) -> Secret:
+        """Return the password.
+
+        Raises:
+            ProfileError: The file, command or variable does not give one.
+        """
+        if self.source.file is not None:
+            return _password_from_file(Path(self.source.file))
+        if self.source.command is not None:
+            return _password_from_command(self.source.command)
+        return _password_from_environment(self.source.env or "")
+
+    def missing_file(self) -> Path | None:
+        """Return the password file that is named but does not exist yet."""
+        if self.source.file is None or Path(self.source.file).exists():
+            return None
+        return Path(self.source.file)
+
+
+def _one_line(text: str, origin: str) -> Secret:
+    password = text.split("\n", 1)[0].strip()
+    if not password:
+        raise ProfileError(f"the vault password is empty: {origin}", hint="Its first line is the password.")
+    return Secret(password)
+
+
+def _password_from_file(path: Path) -> Secret:
+    try:
+        with path.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_mode & 0o007:
+                raise ProfileError(
+                    f"everybody on this computer may read the vault password file {path}",
+                    hint=f"chmod 600 {path}",
+                )
+            content = stream.read(_MAX_PASSWORD_BYTES)
+        return _one_line(content.decode(), f"file {path}")
+    except UnicodeDecodeError:
+        raise ProfileError(f"the vault password file {path} is not text") from None
+    except OSError as error:
+        raise ProfileError(
+            f"cannot read the vault password file {path}: {error.strerror}",
+            hint="Put the password there (mode 0600), or name another source in secrets.vault_password.",
+        ) from None
+
+
+def _password_from_command(command: str) -> Secret:
+    try:
+        arguments = shlex.split(command)
+    except ValueError as error:
+        raise ProfileError(f"secrets.vault_password.command cannot be split into words: {error}") from None
+    try:
+        done = subprocess.run(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ProfileError(
+            f"the vault password command gave no answer in {COMMAND_TIMEOUT_SECONDS} seconds: {command}",
+            hint="It gets no terminal to ask on; unlock the password store first.",
+        ) from None
+    except OSError as error:
+        raise ProfileError(f"the vault password command cannot be run: {command}: {error.strerror}") from None
+    if done.returncode != 0:
+        raise ProfileError(
+            f"the vault password command ended with exit code {done.returncode}: {command}",
+            details=done.stderr[-2000:].decode(errors="replace").strip() or None,
+        )
+    return _one_line(done.stdout.decode(errors="replace"), f"command {command}")
+
+
+def _password_from_environment(name: str) -> Secret:
+    if name not in os.environ:
+        raise ProfileError(
+            f"the environment variable {name} with the vault password is not set", hint=f"export {name}=..."
+        )
+    return _one_line(os.environ[name], f"environment variable {name}")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Secrets that are made together, because they fit only each other."""
+
+    names: tuple[str, ...]
+    generate: Callable[[], tuple[str, ...]]
+
+
+def needs(profile: Profile) -> tuple[Need, ...]:
+    """Return what a profile needs to have made."""
+    wanted: list[Need] = []
+    if profile.services.files:
+        wanted.append(Need(("nextcloud_admin_password",), lambda: (generate_password(),)))
+    if profile.tls.issuer == "internal":
+        wanted.append(Need(("tls_ca_key", "tls_ca_certificate"), lambda: _create_authority(profile)))
+    return tuple(wanted)
+
+
+def generate_password() -> str:
+    """Return 32 characters of letters, digits, - and _: 192 bits."""
+    return secrets.token_urlsafe(24)
+
+
+def _create_authority(profile: Profile) -> tuple[str, str]:
+    from provisioner.profile import authority  # noqa: PLC0415 (x509 costs 50 ms)
+
+    organisation = profile.organisation
+    names = authority.permitted_names(organisation.domain, profile.hostnames())
+    return authority.create(organisation.name, organisation.country, names)
+
+
+@dataclass(frozen=True)
+class SecretStore:
+    """The secrets file of one deployment.
+
+    Attributes:
+        file: ``secrets.yml``; it need not exist yet.
+        password: Where its password comes from.
+    """
+
+    file: Path
+    password: VaultPassword
+
+    def read(self) -> Mapping[str, Secret]:
+        """Return what the file holds; nothing when there is no file.
+
+        Raises:
+            ProfileError: The password is missing or wrong, or the file is damaged.
+        """
+        try:
+            text = self.file.read_text()
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"cannot read {self.file}", details=str(error)) from None
+        if not vault.is_vault(text):
+            raise ProfileError(
+                f"{self.file} is not encrypted",
+                hint=f"Encrypt it: ansible-vault encrypt {shlex.quote(str(self.file))}",
+            )
+        if missing := self.password.missing_file():
+            raise ProfileError(
+                f"{self.file} exists, but the file with its password does not: {missing}",
+                hint="Bring the password file back. Without it the secrets are lost: remove secrets.yml to make new "
+                "ones, and expect to set up again what was deployed with the old ones.",
+            )
+        return {name: Secret(value) for name, value in self._decrypt(text).items()}
+
+    def _decrypt(self, text: str) -> Mapping[str, str]:
+        try:
+            held = yaml.load(
+                vault.decrypt(text, self.password.resolve().reveal()),
+                getattr(yaml, "CSafeLoader", yaml.SafeLoader),
+            )  # noqa: S506,E501
+        except vault.VaultError as error:
+            raise ProfileError(f"cannot open {self.file}: {error}") from None
+        except yaml.YAMLError:
+            held = None  # the parser's own message would show a piece of the secret
+        values = held.get("stack_secrets") if isinstance(held, dict) else None
+        if not isinstance(values, dict) or not all(
+            isinstance(part, str) for item in values.items() for part in item
+        ):
+            raise ProfileError(f"{self.file} does not hold stack_secrets with texts")
+        return values
+
+    def ensure(self, profile: Profile) -> Mapping[str, Secret]:
+        """Return the secrets that a profile needs; make and keep those that are missing.
+
+        Several runs at once make each secret once. Nothing that exists is ever changed.
+
+        Raises:
+            ProfileError: As in ``read``; or the authority does not permit one of the profile's host names.
+        """
+        with self._locked():
+            held = dict(self.read())
+            made: dict[str, Secret] = {}
+            for need in needs(profile):
+                if not all(name in held for name in need.names):
+                    made |= zip(need.names, map(Secret, need.generate()), strict=True)
+            if made:
+                self._write(held | made)
+        held |= made
+        self._check_authority(profile, held)
+        return {name: held[name] for need in needs(profile) for name in need.names}
+
+    def _check_authority(self, profile: Profile, held: Mapping[str, Secret]) -> None:
+        if profile.tls.issuer != "internal":
+            return
+        from provisioner.profile import authority  # noqa: PLC0415 (x509 costs 50 ms)
+
+        certificate = held["tls_ca_certificate"].reveal()
+        if missing := authority.uncovered_names(certificate, profile.hostnames()):
+            raise ProfileError(
+                f"the deployment's certificate authority was made for other names and cannot sign for {missing[0]}",
+                hint=f"Take tls_ca_key and tls_ca_certificate out with `ansible-vault edit {self.file}`; "
+                "the next run makes a new authority, which people's computers must be given again.",
+            )
+
+    def _write(self, secrets_by_name: Mapping[str, Secret]) -> None:
+        if missing := self.password.missing_file():
+            missing.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_private(missing, generate_password() + "\n")
+        content = {
+            "stack_secrets": {name: secret.reveal() for name, secret in sorted(secrets_by_name.items())}
+        }
+        _write_private(
+            self.file,
+            vault.encrypt(yaml.safe_dump(content, sort_keys=False), self.password.resolve().reveal()),
+        )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The folder is what is locked: a lock file would lie between the hand-written input.
+        try:
+            folder = os.open(self.file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise ProfileError(f"cannot open the folder {self.file.parent}", details=str(error)) from None
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Put a text in place whole or not at all, readable by its owner only."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ProfileError(f"cannot write {path}", details=str(error)) from None
