@@ -1,0 +1,52 @@
+"""Fixtures of the tests on hosts. The same files are run by molecule, by CI and by ``sovstack verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import yaml
+
+from provisioner.checks.marker import declare_not_applicable, require_identities
+
+_ROLES = Path(__file__).parents[2] / "roles"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "check(id, title, grade, remedy, unit): the identity of a verification"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    require_identities(item for item in items if here in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def role_defaults() -> dict[str, Any]:
+    """The defaults of all roles, without those that are templates: only Ansible can fill these in."""
+    defaults: dict[str, Any] = {}
+    for path in sorted([*_ROLES.glob("*/defaults/main.yml"), *_ROLES.glob("*/defaults/main/*.yml")]):
+        defaults |= yaml.safe_load(path.read_text()) or {}
+    return {
+        name: value for name, value in defaults.items() if "{{" not in str(value) and "{%" not in str(value)
+    }
+
+
+@pytest.fixture(scope="module")
+def deployment(request: pytest.FixtureRequest, role_defaults: dict[str, Any]) -> dict[str, Any]:
+    """The variables of the host under test: its inventory's over the roles' defaults."""
+    if request.config.pluginmanager.has_plugin("provisioner.checks.plugin"):
+        variables = request.getfixturevalue("inventory_variables")
+    else:
+        variables = request.getfixturevalue("host").ansible.get_variables()
+    return role_defaults | variables
+
+
+@pytest.fixture
+def not_applicable() -> Callable[[str], NoReturn]:
+    """Ends a test whose promise does not exist in this deployment: ``not_applicable("no ACME here")``."""
+    return declare_not_applicable
