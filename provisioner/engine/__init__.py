@@ -1,1 +1,1 @@
-"""Placeholder, to be written."""
+"""How a run happens: its directory and lock, the connections to the hosts, Ansible, and its events."""

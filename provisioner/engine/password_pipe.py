@@ -1,0 +1,48 @@
+"""Hand the vault password to Ansible through a named pipe: never in an argument, the environment or a file.
+
+A pipe has no content on any disk, so nothing is left when the controller is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+# A waiting writer looks this often whether somebody reads; Ansible reads once, at its start.
+_POLL_SECONDS = 0.01
+
+
+@contextlib.contextmanager
+def serve_password(pipe: Path, password: str) -> Iterator[Path]:
+    """Make a named pipe (0600) whose every reader gets the password; it is gone when the context ends."""
+    os.mkfifo(pipe, 0o600)
+    closing = threading.Event()
+    server = threading.Thread(
+        target=_serve, args=(pipe, password.encode(), closing), name="vault password", daemon=True
+    )
+    server.start()
+    try:
+        yield pipe
+    finally:
+        closing.set()
+        server.join()
+        pipe.unlink(missing_ok=True)
+
+
+def _serve(pipe: Path, password: bytes, closing: threading.Event) -> None:
+    while not closing.wait(_POLL_SECONDS):
+        try:
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nobody reads
+                continue
+            return
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writer, password)
+        os.close(writer)
+        # The reader must meet the end of the pipe before the next turn opens it again.
+        closing.wait(_POLL_SECONDS * 10)

@@ -1,0 +1,194 @@
+"""From ansible-runner's event dictionaries to :mod:`provisioner.engine.events`. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from provisioner.engine import events
+from provisioner.engine.events import Event, Outcome
+
+_OUTCOMES = {
+    "runner_on_ok": Outcome.OK,
+    "runner_on_failed": Outcome.FAILED,
+    "runner_on_skipped": Outcome.SKIPPED,
+    "runner_on_unreachable": Outcome.UNREACHABLE,
+    "runner_on_async_ok": Outcome.OK,
+    "runner_on_async_failed": Outcome.FAILED,
+}
+_ITEM_OUTCOMES = {
+    "runner_item_on_ok": Outcome.OK,
+    "runner_item_on_failed": Outcome.FAILED,
+    "runner_item_on_skipped": Outcome.SKIPPED,
+}
+_NOTES = ("warning", "deprecated", "system_warning", "error")
+# Said by the frame of every run; nothing in it that the other events do not say.
+_SILENT = ("playbook_on_start", "playbook_on_notify", "playbook_on_include", "EOF", "debug")
+
+_Data = Mapping[str, Any]
+
+# ansible-core 2.19 says this where a module gave none.
+_NO_TRACEBACK = "(traceback unavailable)"
+
+
+def translate(raw: _Data, *, now: float) -> Iterator[Event]:
+    """Yield what one event of ansible-runner means.
+
+    Args:
+        raw: The dictionary as given to the event handler.
+        now: Seconds since the epoch, for an event without a time of its own.
+    """
+    kind = str(raw.get("event", ""))
+    data: _Data = raw.get("event_data") or {}
+    time = _time(raw.get("created"), now)
+    if kind in _SILENT:
+        return
+    if kind in _OUTCOMES:
+        yield from _finished(kind, data, time)
+    elif kind in _ITEM_OUTCOMES:
+        yield events.ItemFinished(
+            time=time, outcome=_item_outcome(kind, data), message=_message(_result(data)), **_where(data)
+        )
+    elif kind in ("playbook_on_task_start", "playbook_on_handler_task_start"):
+        yield events.TaskStarted(
+            time=time,
+            play=str(data.get("play") or ""),
+            role=str(data.get("role") or ""),
+            task=str(data.get("name") or data.get("task") or ""),
+            # ansible-runner 2.4.3 sends a handler's start as a task's, marked so.
+            handler=bool(data.get("is_conditional")) or kind == "playbook_on_handler_task_start",
+        )
+    elif kind == "runner_on_start":
+        yield events.HostTaskStarted(time=time, **_where(data))
+    elif kind == "playbook_on_play_start":
+        yield events.PlayStarted(time=time, play=str(data.get("name") or data.get("play") or ""))
+    elif kind == "runner_on_file_diff":
+        if text := _diff(data.get("diff")):
+            yield events.FileDiff(time=time, diff=text, **_where(data))
+    elif kind == "runner_retry":
+        yield events.TaskRetried(time=time, attempt=int(_result(data).get("attempts") or 0), **_where(data))
+    elif kind == "playbook_on_stats":
+        yield events.Totals(time=time, hosts=_totals(data))
+    elif kind in _NOTES:
+        if text := str(raw.get("stdout") or "").strip():
+            yield events.Note(time=time, text=text, source="ansible")
+    elif kind == "verbose":
+        if text := str(raw.get("stdout") or "").rstrip():
+            yield events.Output(time=time, text=text)
+    else:
+        yield events.Unknown(time=time, kind=kind, data=dict(data))
+
+
+def _finished(kind: str, data: _Data, time: float) -> Iterator[Event]:
+    result = _result(data)
+    outcome = _OUTCOMES[kind]
+    if outcome is Outcome.OK and result.get("changed") is True:
+        outcome = Outcome.CHANGED
+    if outcome is Outcome.FAILED and data.get("ignore_errors"):
+        outcome = Outcome.IGNORED
+    bad = outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.IGNORED)
+    yield events.TaskFinished(
+        time=time,
+        play=str(data.get("play") or ""),
+        outcome=outcome,
+        seconds=float(data.get("duration") or 0.0),
+        message=_message(result) if bad else "",
+        output=_output(result) if bad else "",
+        place=str(data.get("task_path") or "") if bad else "",
+        **_where(data),
+    )
+
+
+def _where(data: _Data) -> dict[str, str]:
+    return {
+        "host": str(data.get("host") or ""),
+        "role": str(data.get("role") or ""),
+        "task": str(data.get("task") or ""),
+    }
+
+
+def _result(data: _Data) -> _Data:
+    result = data.get("res")
+    return result if isinstance(result, Mapping) else {}
+
+
+def _item_outcome(kind: str, data: _Data) -> Outcome:
+    outcome = _ITEM_OUTCOMES[kind]
+    return Outcome.CHANGED if outcome is Outcome.OK and _result(data).get("changed") is True else outcome
+
+
+def _message(result: _Data) -> str:
+    """Return what a result says in words; a loop's result says it in its items."""
+    if censored := result.get("censored"):
+        return str(censored)
+    own = _text(result.get("msg"))
+    items = [item for item in _items(result) if item.get("failed") or item.get("unreachable")]
+    if not items:
+        return own
+    said = [_text(item.get("msg")) or _text(item.get("censored")) for item in items]
+    return "; ".join(dict.fromkeys(filter(None, said))) or own
+
+
+def _output(result: _Data) -> str:
+    """Return what the failed program printed: standard output, standard error, a module's traceback."""
+    parts: list[str] = []
+    for source in (result, *(item for item in _items(result) if item.get("failed"))):
+        for key in ("stdout", "module_stdout", "stderr", "module_stderr", "exception"):
+            text = _text(source.get(key)).rstrip()
+            if text and text != _NO_TRACEBACK and text not in parts:
+                parts.append(text)
+    return "\n".join(parts)
+
+
+def _items(result: _Data) -> list[_Data]:
+    items = result.get("results")
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else str(value)
+
+
+def _time(created: object, now: float) -> float:
+    try:
+        return datetime.fromisoformat(str(created)).timestamp()
+    except ValueError:
+        return now
+
+
+def _totals(data: _Data) -> dict[str, dict[str, int]]:
+    """Turn Ansible's recap, which is kept per outcome, into one per host."""
+    hosts: dict[str, dict[str, int]] = {}
+    for outcome in ("ok", "changed", "failures", "dark", "skipped", "rescued", "ignored"):
+        counts = data.get(outcome)
+        if isinstance(counts, Mapping):
+            for host, count in counts.items():
+                hosts.setdefault(str(host), {})[outcome] = int(count)
+    return hosts
+
+
+def _diff(diff: object) -> str:
+    """Return one unified diff of what a module reports: text given ready, or a state before and after."""
+    entries = diff if isinstance(diff, list) else [diff]
+    return "\n".join(filter(None, (_one_diff(entry) for entry in entries if isinstance(entry, Mapping))))
+
+
+def _one_diff(entry: _Data) -> str:
+    if prepared := entry.get("prepared"):
+        return _text(prepared).rstrip("\n")
+    if "before" not in entry and "after" not in entry:
+        return ""
+    before, after = _lines(entry.get("before")), _lines(entry.get("after"))
+    old = _text(entry.get("before_header")) or "before"
+    new = _text(entry.get("after_header")) or "after"
+    return "\n".join(difflib.unified_diff(before, after, old, new, lineterm=""))
+
+
+def _lines(state: object) -> list[str]:
+    if isinstance(state, Mapping):
+        return [f"{key}: {state[key]}" for key in sorted(state, key=str)]
+    return _text(state).splitlines()
