@@ -1,1 +1,52 @@
-"""Placeholder, to be written."""
+"""Releases: what gets installed, from where, and how it was checked.
+
+:mod:`.catalogue` is the data, :mod:`.fit` says what a release runs on, :mod:`.obtaining` finds an archive, has it
+checked by the :mod:`.gates` and keeps it in the :mod:`.cache`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from provisioner.releases.catalogue import Catalogue, Release
+from provisioner.releases.fit import find_misfits, refuse_upgrade
+
+if TYPE_CHECKING:
+    from provisioner.releases.cache import Cache, TrustRecord
+    from provisioner.releases.gates import Gate
+    from provisioner.releases.obtaining import ObtainedRelease, Sources, obtain, trust
+    from provisioner.releases.progress import Progress
+
+__all__ = [
+    "Cache",
+    "Catalogue",
+    "Gate",
+    "ObtainedRelease",
+    "Progress",
+    "Release",
+    "Sources",
+    "TrustRecord",
+    "find_misfits",
+    "obtain",
+    "refuse_upgrade",
+    "trust",
+]
+
+# Checking archives takes cryptography and network modules; `validate` only asks what fits, and must stay quick.
+_LATER = {
+    "Cache": "cache",
+    "Gate": "gates",
+    "ObtainedRelease": "obtaining",
+    "Progress": "progress",
+    "Sources": "obtaining",
+    "TrustRecord": "cache",
+    "obtain": "obtaining",
+    "trust": "obtaining",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

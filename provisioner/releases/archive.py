@@ -1,0 +1,228 @@
+"""Reading a release archive once, front to back, without unpacking it.
+
+An archive is refused here when unpacking it could write outside its folder, create a device, or fill the disk, and
+when two programs could read it differently (duplicate names, damaged headers, data after the end).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Self
+
+from provisioner.errors import ReleaseNotTrusted
+
+DOUBLE_MARKER = "SOVSTACK-CONTRACT-DOUBLE"
+
+_MAX_MEMBERS = 250_000
+_MAX_UNPACKED = 8 * 1024**3  # bytes; Nextcloud 34 has 0.7 GB in 26,000 files
+_MAX_KEPT = 32 * 1024**2  # bytes; core/signature.json has 2 MB
+_CHUNK = 1024**2
+
+
+@dataclass(frozen=True)
+class File:
+    """One regular file: SHA-512 of its content in lower-case hexadecimal, and whether a mode bit says execute."""
+
+    sha512: str
+    executable: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What an archive holds.
+
+    Attributes:
+        root: The one top folder.
+        files: Path below the root -> the regular file there.
+        links: Paths below the root that are symbolic or hard links to something inside the root.
+        kept: Path below the root -> content, for the files that the caller asked for.
+    """
+
+    root: str
+    files: Mapping[str, File]
+    links: frozenset[str]
+    kept: Mapping[str, bytes]
+
+    @property
+    def is_double(self) -> bool:
+        """Say whether this is one of sovstack's own contract doubles, not the application."""
+        return DOUBLE_MARKER in self.files
+
+
+def inspect(
+    path: Path, keep: Callable[[str], bool], progress: Callable[[int], None] = lambda count: None
+) -> Inspection:
+    """Read the tar archive at ``path`` and return what it holds.
+
+    Args:
+        path: A tar archive, plain or compressed with bzip2, gzip or xz.
+        keep: Says for a path below the root whether its content is wanted; asked once per regular file.
+        progress: Told the number of entries read so far.
+
+    Raises:
+        ReleaseNotTrusted: The archive is damaged or hostile.
+    """
+    reading = _Reading(path.name, keep)
+    try:
+        with _open(path) as tar:
+            for count, member in enumerate(tar, start=1):
+                reading.take(tar, member)
+                progress(count)
+            _refuse_trailing_data(tar)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise ReleaseNotTrusted(
+            f"{path.name} is damaged: it cannot be read to its end", details=str(error)
+        ) from error
+    return reading.finish()
+
+
+class _Reading:
+    """The state of one walk through an archive, and the rules that each entry is held against."""
+
+    def __init__(self, name: str, keep: Callable[[str], bool]) -> None:
+        self._name = name
+        self._keep = keep
+        self._root: str | None = None
+        self._seen: set[str] = set()
+        self._links: set[str] = set()
+        self._files: dict[str, File] = {}
+        self._kept: dict[str, bytes] = {}
+        self._unpacked = 0
+
+    def take(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        path = self._place(member)
+        if member.isdir():
+            return
+        if member.issym() or member.islnk():
+            self._take_link(member, path)
+            return
+        if not member.isreg() or member.issparse():
+            self._refuse(member, "is neither a file, a folder nor a link")
+        if member.mode & 0o6000:
+            self._refuse(member, "asks to run with another user's rights (setuid or setgid)")
+        self._unpacked += member.size
+        if self._unpacked > _MAX_UNPACKED:
+            self._refuse(member, f"takes the unpacked size past {_MAX_UNPACKED // 1024**3} GiB")
+        self._take_file(tar, member, path)
+
+    def finish(self) -> Inspection:
+        if self._root is None:
+            raise ReleaseNotTrusted(f"{self._name} holds no files")
+        return Inspection(self._root, self._files, frozenset(self._links), self._kept)
+
+    def _place(self, member: tarfile.TarInfo) -> str:
+        """Return the member's path below the root; refuse names that could lead anywhere else."""
+        segments = member.name.split("/")
+        if any(segment in ("", ".", "..") for segment in segments) or "\0" in member.name:
+            self._refuse(member, "could be written outside the release's folder")
+        if self._root is None:
+            self._root = segments[0]
+        if segments[0] != self._root:
+            self._refuse(member, f"lies outside the release's folder {self._root}/")
+        path = "/".join(segments[1:])
+        if not path and not member.isdir():
+            self._refuse(member, "lies outside the release's folder")
+        if path in self._seen:
+            self._refuse(member, "is there twice")
+        if len(self._seen) >= _MAX_MEMBERS:
+            self._refuse(member, f"is one more than {_MAX_MEMBERS:,} entries")
+        if any(parent in self._links for parent in _parents(path)):
+            self._refuse(member, "would be written through a link")
+        self._seen.add(path)
+        return path
+
+    def _take_link(self, member: tarfile.TarInfo, path: str) -> None:
+        # A symbolic link counts from its own folder, a hard link from the archive's top.
+        base = posixpath.dirname(member.name) if member.issym() else ""
+        target = posixpath.normpath(posixpath.join(base, member.linkname))
+        if member.linkname.startswith("/") or not target.startswith(f"{self._root}/"):
+            self._refuse(member, f"is a link to {member.linkname}, outside the release's folder")
+        self._links.add(path)
+
+    def _take_file(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+        stream = tar.extractfile(member)
+        if stream is None:  # never for a regular file; tarfile's signature allows it
+            self._refuse(member, "has no content")
+        digest = hashlib.sha512()
+        wanted = self._keep(path)
+        if wanted and member.size > _MAX_KEPT:
+            self._refuse(member, f"is larger than {_MAX_KEPT // 1024**2} MiB")
+        content = bytearray()
+        left = member.size
+        while left:
+            chunk = stream.read(min(_CHUNK, left))
+            if not chunk:
+                raise EOFError(f"{member.name} is shorter than its header says")
+            left -= len(chunk)
+            digest.update(chunk)
+            if wanted:
+                content += chunk
+        self._files[path] = File(digest.hexdigest(), bool(member.mode & 0o111))
+        if wanted:
+            self._kept[path] = bytes(content)
+
+    def _refuse(self, member: tarfile.TarInfo, why: str) -> NoReturn:
+        raise ReleaseNotTrusted(f"{self._name} is refused: its entry {ascii(member.name)[:200]} {why}")
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """A damaged header is an error, where tarfile takes it for the archive's end and tar reads on."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.HeaderError as error:
+            if type(error).__name__ in (
+                "EOFHeaderError",
+                "EmptyHeaderError",
+            ):  # the two ends an archive may have
+                raise
+            raise ValueError(f"damaged entry: {error}") from error
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar archive for one walk; bzip2 goes through lbzip2 where that is installed (five times faster)."""
+    with path.open("rb") as file:
+        is_bzip2 = file.read(3) == b"BZh"
+    decompressor = shutil.which("lbzip2") if is_bzip2 else None
+    if decompressor is None:
+        with tarfile.open(path, mode="r|*", tarinfo=_StrictTarInfo) as tar:
+            yield tar
+        return
+    process = subprocess.Popen(
+        [decompressor, "--decompress", "--stdout", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        with tarfile.open(fileobj=process.stdout, mode="r|", tarinfo=_StrictTarInfo) as tar:
+            yield tar
+        _, complaint = process.communicate()
+        if process.returncode:
+            raise EOFError(complaint.decode(errors="replace").strip())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _refuse_trailing_data(tar: tarfile.TarFile) -> None:
+    """Read to the end of the stream, so that its checksums are tested and nothing hides behind the last entry."""
+    while chunk := tar.fileobj.read(_CHUNK):
+        if chunk.strip(b"\0"):
+            raise ValueError("there is data behind the archive's end")

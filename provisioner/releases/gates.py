@@ -1,0 +1,183 @@
+"""The gates a release archive passes before it may be installed, and what each of them found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from provisioner.errors import ReleaseNotTrusted
+from provisioner.releases import nextcloud, openpgp
+from provisioner.releases.archive import inspect
+from provisioner.releases.catalogue import Release
+
+_NAMED = 20  # paths that a report names of each kind
+
+
+class Verdict(StrEnum):
+    """What a gate found. Missing evidence is never a pass."""
+
+    PASS = "pass"  # noqa: S105  a verdict
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"
+    NOT_ASSESSED = "not assessed"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate's finding.
+
+    Attributes:
+        name: ``archive``, ``identity``, ``digest``, ``openpgp`` or ``code signature``.
+        verdict: Only ``pass`` is evidence for the archive.
+        summary: What was found, in a sentence.
+        details: Single findings, such as ``absent core/x.js``; bounded.
+    """
+
+    name: str
+    verdict: Verdict
+    summary: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What all gates found about one archive.
+
+    Attributes:
+        is_double: The archive is one of sovstack's contract doubles.
+        gates: In the order they were tried.
+        unacceptable: Why not even a person's explicit trust may admit the archive; empty when it may.
+    """
+
+    is_double: bool
+    gates: tuple[Gate, ...]
+    unacceptable: tuple[str, ...]
+
+    @property
+    def doubts(self) -> tuple[Gate, ...]:
+        """Return the gates that stand against admitting the archive without a person's explicit trust.
+
+        A digest or an OpenPGP signature must vouch for the archive as a whole; either is enough. Every other
+        gate must pass.
+        """
+        whole = [gate for gate in self.gates if gate.name in ("digest", "openpgp")]
+        vouched = any(gate.verdict is Verdict.PASS for gate in whole)
+        return tuple(
+            gate
+            for gate in self.gates
+            if gate.verdict is not Verdict.PASS
+            and not (gate in whole and vouched and gate.verdict is Verdict.NOT_ASSESSED)
+        )
+
+
+def assess(
+    archive: Path,
+    sha256: str,
+    release: Release,
+    *,
+    signature: Path | None,
+    key: Path | None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Assessment:
+    """Try every gate on ``archive``.
+
+    Args:
+        archive: The file as it was obtained.
+        sha256: Its digest, computed by the caller while it was read.
+        release: What it should be.
+        signature: A detached OpenPGP signature of it, where one was found.
+        key: A file of OpenPGP keys; only the one with the catalogue's fingerprint counts.
+        progress: Told the number of entries read so far.
+
+    Raises:
+        ReleaseNotTrusted: The archive is damaged or hostile; nothing more can be said about it.
+        Unavailable: A program that a gate needs is not installed.
+    """
+    gates = [_check_digest(sha256, release), _check_openpgp(archive, release, signature, key)]
+    inspection = inspect(archive, nextcloud.keep, progress)
+    gates.append(
+        Gate("archive", Verdict.PASS, f"{len(inspection.files)} files, all inside {inspection.root}/")
+    )
+    gates.append(_check_identity(nextcloud.read_identity(inspection), inspection.root, release))
+    if inspection.is_double:
+        marked = Gate(
+            "contract double",
+            Verdict.NOT_ASSESSED,
+            "sovstack's own stand-in; no evidence about the application",
+        )
+        return Assessment(True, (*gates, marked), _failures(gates))
+    unacceptable = list(_failures(gates))
+    if release.code_signing:
+        report = nextcloud.check_signatures(inspection, release.code_signing.root_sha256)
+        gates.append(_judge_signatures(report))
+        unacceptable += _find_unacceptable(report)
+    return Assessment(inspection.is_double, tuple(gates), tuple(unacceptable))
+
+
+def _failures(gates: Sequence[Gate]) -> tuple[str, ...]:
+    return tuple(f"{gate.name}: {gate.summary}" for gate in gates if gate.verdict is Verdict.FAIL)
+
+
+def _check_digest(sha256: str, release: Release) -> Gate:
+    if release.digest is None:
+        return Gate("digest", Verdict.NOT_ASSESSED, "no public source confirms a digest of this release")
+    if release.digest.sha256 != sha256:
+        return Gate("digest", Verdict.FAIL, f"its SHA-256 is {sha256}, not {release.digest.sha256}")
+    return Gate("digest", Verdict.PASS, f"its SHA-256 is the one in {release.digest.source}")
+
+
+def _check_openpgp(archive: Path, release: Release, signature: Path | None, key: Path | None) -> Gate:
+    if signature is None:
+        return Gate("openpgp", Verdict.NOT_ASSESSED, "there is no OpenPGP signature with it")
+    if key is None:
+        fingerprint = release.signing_key.fingerprint
+        return Gate("openpgp", Verdict.NOT_ASSESSED, f"the vendor's key {fingerprint} was not found")
+    try:
+        signer = openpgp.verify(archive, signature, key, release.signing_key.fingerprint)
+    except ReleaseNotTrusted as error:
+        return Gate("openpgp", Verdict.FAIL, error.message, tuple(filter(None, [error.details])))
+    return Gate("openpgp", Verdict.PASS, f"signed by {signer}")
+
+
+def _check_identity(identity: nextcloud.Identity | None, root: str, release: Release) -> Gate:
+    if identity is None:
+        return Gate("identity", Verdict.FAIL, "it has no version.php that says what it is")
+    found = f"{identity.vendor} {identity.version} {identity.channel} {identity.edition}".strip()
+    wanted = nextcloud.Identity("nextcloud", release.version, "stable", "")
+    if identity != wanted or root != release.application:
+        return Gate(
+            "identity", Verdict.FAIL, f"it is {found} in {root}/, not {release.product} {release.version}"
+        )
+    return Gate("identity", Verdict.PASS, f"it says that it is {found}")
+
+
+def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:
+    counts = (
+        f"{len(report.absent)} files absent, {len(report.altered)} altered, {len(report.extra)} extra, "
+        f"{report.verified} as signed"
+    )
+    details = [*report.problems[:_NAMED]]
+    for kind in ("altered", "extra", "absent"):
+        paths: Sequence[str] = getattr(report, kind)
+        details += [f"{kind} {path}" for path in paths[:_NAMED]]
+        if len(paths) > _NAMED:
+            details.append(f"{kind}: {len(paths) - _NAMED} more")
+    if report.problems or report.altered or report.extra:
+        summary = report.problems[0] if report.problems and not report.verified else counts
+        return Gate("code signature", Verdict.FAIL, summary, tuple(details))
+    verdict = Verdict.INCOMPLETE if report.absent else Verdict.PASS
+    return Gate("code signature", verdict, counts, tuple(details))
+
+
+def _find_unacceptable(report: nextcloud.SignatureReport) -> list[str]:
+    reasons = list(report.problems)
+    if report.altered:
+        reasons.append(f"{len(report.altered)} files are altered, {report.altered[0]} first")
+    if report.executable:
+        reasons.append(
+            f"{len(report.executable)} files that may be run are not covered by a signature, "
+            f"{report.executable[0]} first"
+        )
+    return reasons
