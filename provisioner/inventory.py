@@ -1,7 +1,7 @@
 """From a profile to the variables of the roles: the only place where the two meet.
 
-Pure: no file, no network, no clock. Secrets go by reference to ``stack_secrets``, which Ansible reads from the
-vaulted file itself.
+Pure: no file, no network, no clock. Secrets go by reference to ``stack_secrets``, which Ansible reads from
+the vaulted file itself.
 """
 
 from __future__ import annotations

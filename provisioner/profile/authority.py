@@ -1,7 +1,7 @@
 """The deployment's own certificate authority, for ``tls.issuer: internal``.
 
-It may sign for the organisation's names only (critical name constraints, RFC 5280 §4.2.1.10) and has no authority
-below it (path length 0), so a stolen key cannot speak for any other site on machines that trust it.
+It may sign for the organisation's names only (critical name constraints, RFC 5280 §4.2.1.10) and has no
+authority below it (path length 0), so a stolen key cannot speak for any other site on machines that trust it.
 """
 
 from __future__ import annotations

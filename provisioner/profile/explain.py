@@ -1,13 +1,140 @@
-"""pydantic's errors in the profile's own words."""
+"""pydantic's errors in the profile's own words: what is wrong, and how to mend it."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
-from provisioner.profile.document import Document
-from provisioner.profile.problem import Problem
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from provisioner.profile.finding import Finding, suggest
+from provisioner.profile.model import Profile
+from provisioner.profile.problem import ValuePath
+from provisioner.profile.salvage import example_at
+from provisioner.profile.values import MalformedValue
+
+_KINDS: Mapping[str, str] = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "model_type": "must hold keys with values",
+    "mapping_type": "must hold keys with values",
+    "tuple_type": "must be a list",
+}
+_LIMITS: Mapping[str, str] = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "too_short": "must hold at least one entry",
+}
 
 
-def explain(error: ValidationError, parsed: Document) -> list[Problem]:
-    """Return one problem for each error of the model."""
-    return [parsed.problem(item["loc"], item["msg"]) for item in error.errors(include_url=False)]
+def explain(error: ValidationError) -> list[tuple[str, Finding]]:
+    """Return pydantic's error type and a finding for each thing that is wrong."""
+    return [(item["type"], _explain(item)) for item in error.errors(include_url=False)]
+
+
+def _explain(item: ErrorDetails) -> Finding:
+    path, kind, context = value_path(item), item["type"], item.get("ctx", {})
+    problem = context.get("error")
+    if isinstance(problem, MalformedValue):
+        shown = (
+            f"{_quote(item['input'])} {problem.message}"
+            if isinstance(item["input"], str)
+            else problem.message
+        )
+        return Finding(path, shown, problem.hint, at_key=item["loc"] != path)
+    if kind == "missing":
+        return Finding(path, "is missing", _example_hint(path), at_key=True)
+    if kind == "extra_forbidden":
+        known = _keys_at(path[:-1])
+        hint = suggest(str(path[-1]), known) or f"Known keys here: {', '.join(known)}."
+        return Finding(path, f"unknown key {_quote(path[-1])}", hint, at_key=True)
+    if kind == "literal_error":
+        return _explain_choice(path, item["input"])
+    if limit := _LIMITS.get(kind):
+        return Finding(path, limit.format_map(context), at_key=kind == "too_short")
+    return Finding(
+        path, f"{_KINDS.get(kind, 'is not usable')}; here is {_name(item['input'])}", _kind_hint(item)
+    )
+
+
+def value_path(item: ErrorDetails) -> ValuePath:
+    """Return the path of the value an error is about; for a mapping's key that is the entry under it."""
+    return item["loc"][:-1] if item["loc"][-1:] == ("[key]",) else item["loc"]
+
+
+def _explain_choice(path: ValuePath, given: object) -> Finding:
+    choices = [str(choice) for choice in get_args(_without_none(_annotation_at(path)))]
+    wanted = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    return Finding(path, f"must be {wanted}; here is {_name(given)}", suggest(str(given).casefold(), choices))
+
+
+def _kind_hint(item: ErrorDetails) -> str:
+    given = item["input"]
+    if item["type"] == "string_type" and isinstance(given, bool):
+        return f'Put the word in quotes: "{str(given).lower()}".'
+    if item["type"] == "int_type" and isinstance(given, str) and given.strip().lstrip("-").isdigit():
+        return "Write the number without quotes and leading zeros."
+    if item["type"] == "tuple_type" and isinstance(given, str | int):
+        return f"Write it as a list: [{given}]."
+    return ""
+
+
+def _example_hint(path: ValuePath) -> str:
+    example = example_at(path)
+    if example is None or isinstance(path[-1], int):
+        return ""
+    if isinstance(example, dict):
+        return f"Add {path[-1]}: with {', '.join(example)} under it."
+    return f"Add it, such as {path[-1]}: {example}."
+
+
+def _name(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    return _quote(value)
+
+
+def _quote(value: object) -> str:
+    text = str(value)
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"'{text}'".replace("\n", " ")
+
+
+def _without_none(annotation: Any) -> Any:  # noqa: ANN401  types are values here
+    if get_origin(annotation) in (Union, UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+def _annotation_at(path: ValuePath) -> Any:  # noqa: ANN401  types are values here
+    """Return the type of the model at a path, or None where the model ends."""
+    annotation: Any = Profile
+    for part in path:
+        annotation = _without_none(annotation)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        elif get_args(annotation) and get_origin(annotation) is not Literal:
+            annotation = get_args(annotation)[-1 if get_origin(annotation) is not tuple else 0]
+        else:
+            return None
+    return _without_none(annotation)
+
+
+def _keys_at(path: ValuePath) -> list[str]:
+    annotation = _annotation_at(path)
+    return (
+        list(annotation.model_fields)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        else []
+    )

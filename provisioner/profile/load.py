@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import stat
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from provisioner.errors import ProfileError
-from provisioner.profile import document, explain
+from provisioner.profile import document, explain, rules, salvage, surroundings
+from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import InvalidProfile, Problem, Severity
+from provisioner.profile.sovereignty import Registry
+from provisioner.releases.catalogue import Catalogue
 
 FILE_NAME = "profile.yml"
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def read_profile(path: Path) -> ProfileReading:
     folder = file.parent.absolute()
     try:
         parsed = document.parse(str(file), _read(file))
-    except document.Unreadable as error:
+    except document.UnreadableDocument as error:
         raise InvalidProfile(str(file), [error.problem]) from None
     profile, problems = _check(parsed, folder)
     problems = sorted(problems, key=lambda problem: (problem.line, problem.column))
@@ -66,11 +70,9 @@ def read_profile(path: Path) -> ProfileReading:
 
 def _read(file: Path) -> bytes:
     try:
+        if file.exists() and not file.is_file():  # opening a pipe or a device could wait for ever
+            raise ProfileError(f"{file} is not an ordinary file", hint="Give a deployment's profile.yml.")
         with file.open("rb") as stream:
-            if not stat.S_ISREG(file.stat().st_mode):
-                raise ProfileError(
-                    f"{file} is not an ordinary file", hint="Give the profile.yml of a deployment."
-                )
             return stream.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
         raise ProfileError(f"there is no profile {file}", hint="`sovstack init NAME` writes one.") from None
@@ -79,8 +81,32 @@ def _read(file: Path) -> bytes:
 
 
 def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, list[Problem]]:
-    problems = list(parsed.problems)
-    try:
-        return Profile.model_validate(parsed.data, context={"folder": str(folder)}), problems
-    except ValidationError as error:
-        return None, problems + explain.explain(error, parsed)
+    """Return the profile, unless it has malformed values, and the problems of text, values and rules."""
+    context = {"folder": str(folder)}
+    data = parsed.data
+    doubtful = set(parsed.refused)
+    malformed: list[Finding] = []
+    profile: Profile | None = None
+    # Malformed values are replaced by examples, so that the rules can look at the others; a replacement can
+    # uncover another malformed value, hence the rounds.
+    for _ in range(_ROUNDS):
+        try:
+            profile = Profile.model_validate(data, context=context)
+            break
+        except ValidationError as error:
+            found = explain.explain(error)
+        malformed += [finding for _, finding in found if not finding.rests_on(doubtful)]
+        data = copy.deepcopy(data)
+        for kind, finding in found:
+            changed = salvage.replace(data, finding.path)
+            if kind != "extra_forbidden":
+                doubtful.add(changed)
+    findings = malformed
+    if profile is not None:
+        ruled = [
+            *rules.check(profile, Catalogue.load(), Registry.load()),
+            *surroundings.check(profile),
+        ]
+        findings = [*malformed, *(finding for finding in ruled if not finding.rests_on(doubtful))]
+    problems = [*parsed.problems, *(parsed.locate(finding) for finding in findings)]
+    return (None if malformed else profile), problems

@@ -1,8 +1,8 @@
 """The profile: what one organisation wants to have deployed, as frozen types.
 
-Every description here is also the text of the JSON Schema and of ``docs/profile.md``. A validator looks at one value;
-whatever needs two values is a rule (``rules.py``). Paths on the controller become absolute here: ``~`` is the
-home directory, anything else is relative to the profile's folder.
+Every description here is also the text of the JSON Schema and of ``docs/profile.md``. A validator looks at
+one value; whatever needs two values is a rule (``rules.py``). Paths on the controller become absolute here:
+``~`` is the home directory, anything else is relative to the profile's folder.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
 class _Part(BaseModel):
-    # Numbers become text where text is wanted (a version 34, a name 112): the document reader keeps them exact.
+    # A number becomes text where text is wanted (the name 112): the document reader keeps it exact.
     model_config = ConfigDict(
         frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
     )
@@ -86,8 +86,8 @@ class Sovereignty(_Part):
     level: Literal["on-premise", "eu-owned", "eu-located", "none"] = Field(
         "eu-owned",
         description=(
-            "`on-premise`: hosts stand with the organisation itself. `eu-owned`: the provider's owner and the host are "
-            "in the European Economic Area. `eu-located`: the host is. `none`: nothing is demanded."
+            "`on-premise`: hosts stand with the organisation itself. `eu-owned`: the provider's owner and "
+            "the host are in the European Economic Area. `eu-located`: the host is. `none`: no demands."
         ),
     )
 
@@ -102,8 +102,8 @@ class Ssh(_Part):
     host_key: SshHostKey | None = Field(
         None,
         description=(
-            "The host's public key as in `/etc/ssh/ssh_host_ed25519_key.pub`. Without it the key is recorded at first "
-            "contact in the deployment's `known_hosts`, and every later change is refused."
+            "The host's public key as in `/etc/ssh/ssh_host_ed25519_key.pub`. Without it the key is recorded "
+            "at first contact in the deployment's `known_hosts`, and every later change is refused."
         ),
     )
     key_file: ControllerPath | None = Field(
@@ -180,7 +180,7 @@ class ProvidedCertificate(_Part):
     """A certificate that the organisation bought or made elsewhere."""
 
     certificate_file: ControllerPath = Field(
-        description="Certificate with its intermediates (PEM) on the controller; covers every service's host name."
+        description="Certificate and its intermediates (PEM) on the controller; covers every host name."
     )
     key_file: ControllerPath = Field(description="Private key (PEM, no pass phrase) on the controller.")
 
@@ -190,7 +190,7 @@ class Tls(_Part):
 
     issuer: Literal["internal", "acme", "provided"] = Field(
         "internal",
-        description="`internal`: an authority of the deployment's own. `acme`: by ACME. `provided`: given as files.",
+        description="`internal`: the deployment's own authority. `acme`: by ACME. `provided`: as files.",
     )
     acme: Acme | None = Field(None, description="Needed for issuer `acme`.")
     provided: ProvidedCertificate | None = Field(None, description="Needed for issuer `provided`.")

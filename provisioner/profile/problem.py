@@ -43,7 +43,7 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        """Return ``file:line:column: severity: path: message`` and the hint, the form that editors can jump to."""
+        """Return ``file:line:column: severity: path: message`` and the hint; editors jump to it."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         subject = f"{self.path}: " if self.path else ""
         hint = f"\n    {self.hint}" if self.hint else ""

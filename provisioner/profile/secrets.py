@@ -1,6 +1,6 @@
 """The deployment's secrets: made once, kept in an ansible-vault file beside the profile.
 
-``secrets.yml`` holds ``{stack_secrets: {name: value}}``, so that Ansible reads the same file without our help.
+``secrets.yml`` holds ``{stack_secrets: {name: value}}``, so that Ansible reads the same file by itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_PASSWORD_BYTES = 4096
 
 
 class Secret:
-    """A text that shows itself only when asked to by ``reveal``: not in a log, a traceback, a report or a pickle."""
+    """A text that shows itself only to ``reveal``: not in a log, a traceback, a report or a pickle."""
 
     __slots__ = ("__text",)
 
@@ -170,7 +170,7 @@ def generate_password() -> str:
 
 
 def _create_authority(profile: Profile) -> tuple[str, str]:
-    from provisioner.profile import authority  # noqa: PLC0415 (x509 costs 50 ms)
+    from provisioner.profile import authority  # x509 costs 50 ms
 
     organisation = profile.organisation
     names = authority.permitted_names(organisation.domain, profile.hostnames())
@@ -209,17 +209,14 @@ class SecretStore:
         if missing := self.password.missing_file():
             raise ProfileError(
                 f"{self.file} exists, but the file with its password does not: {missing}",
-                hint="Bring the password file back. Without it the secrets are lost: remove secrets.yml to make new "
-                "ones, and expect to set up again what was deployed with the old ones.",
+                hint="Bring the password file back. Without it the secrets are lost: remove secrets.yml to "
+                "make new ones, and expect to set up again what was deployed with the old ones.",
             )
         return {name: Secret(value) for name, value in self._decrypt(text).items()}
 
     def _decrypt(self, text: str) -> Mapping[str, str]:
         try:
-            held = yaml.load(
-                vault.decrypt(text, self.password.resolve().reveal()),
-                getattr(yaml, "CSafeLoader", yaml.SafeLoader),
-            )  # noqa: S506,E501
+            held = yaml.safe_load(vault.decrypt(text, self.password.resolve().reveal()))
         except vault.VaultError as error:
             raise ProfileError(f"cannot open {self.file}: {error}") from None
         except yaml.YAMLError:
@@ -254,12 +251,12 @@ class SecretStore:
     def _check_authority(self, profile: Profile, held: Mapping[str, Secret]) -> None:
         if profile.tls.issuer != "internal":
             return
-        from provisioner.profile import authority  # noqa: PLC0415 (x509 costs 50 ms)
+        from provisioner.profile import authority  # x509 costs 50 ms
 
         certificate = held["tls_ca_certificate"].reveal()
         if missing := authority.uncovered_names(certificate, profile.hostnames()):
             raise ProfileError(
-                f"the deployment's certificate authority was made for other names and cannot sign for {missing[0]}",
+                f"the deployment's certificate authority may not sign for {missing[0]}: it was made earlier",
                 hint=f"Take tls_ca_key and tls_ca_certificate out with `ansible-vault edit {self.file}`; "
                 "the next run makes a new authority, which people's computers must be given again.",
             )

@@ -1,6 +1,6 @@
 """What one value of a profile must look like; each check returns the value in its normal form.
 
-A check raises ``Malformed`` with what is wanted; the reader adds file, line and the value's name.
+A check raises ``MalformedValue`` with what is wanted; the reader adds file, line and the value's name.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from provisioner.profile.document import describe
+from provisioner.profile.characters import describe
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 # Officially assigned codes of ISO 3166-1 alpha-2.
-COUNTRIES = frozenset(
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
-    "CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
-    "FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE "
-    "JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO "
-    "MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
-    "PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM "
-    "TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
-)
+_ISO_3166 = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG
+UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+COUNTRIES = frozenset(_ISO_3166.split())
 _SSH_KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -33,7 +35,7 @@ _SSH_KEY_TYPES = (
 )
 
 
-class Malformed(ValueError):
+class MalformedValue(ValueError):
     """A value is not of the form that is wanted; ``hint`` says how to mend it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -45,25 +47,25 @@ class Malformed(ValueError):
 def check_text(text: str) -> str:
     """One line of text without blanks at its ends."""
     if "\n" in text or not text.strip():
-        raise Malformed("must be one line of text")
+        raise MalformedValue("must be one line of text")
     return text.strip()
 
 
 def check_host_name(text: str) -> str:
     """A fully qualified host name in ASCII (RFC 1123), in lower case."""
     if foreign := next((character for character in text if not character.isascii()), None):
-        raise Malformed(
+        raise MalformedValue(
             f"holds {describe(foreign)}, and host names are ASCII",
             "Type the name anew; write an internationalised name in its xn-- form.",
         )
     name = text.lower().removesuffix(".")
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
-        raise Malformed(
-            "is not a host name: letters, digits and hyphens between dots, at most 63 in a part and 253 in all"
+        raise MalformedValue(
+            "is not a host name: letters, digits and hyphens, in parts of at most 63 between dots"
         )
     if len(labels) < 2 or labels[-1].isdigit():
-        raise Malformed(
+        raise MalformedValue(
             "is not a full host name", "Write the name with its domain, such as cloud.zonnedael.example."
         )
     return name
@@ -72,12 +74,14 @@ def check_host_name(text: str) -> str:
 def check_label(text: str) -> str:
     """A short name of a host inside the profile: a DNS label in lower case that begins with a letter."""
     if not (_LABEL.match(text) and text[0].isalpha()):
-        raise Malformed(
+        raise MalformedValue(
             "is not a short name",
             "Use at most 63 lower-case letters, digits and hyphens, beginning with a letter.",
         )
     if text in {"all", "ungrouped", "localhost"}:
-        raise Malformed(f"is a name that Ansible keeps for itself: {text}", "Choose another, such as main.")
+        raise MalformedValue(
+            f"is a name that Ansible keeps for itself: {text}", "Choose another, such as main."
+        )
     return text
 
 
@@ -86,9 +90,11 @@ def check_ip_address(text: str) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise Malformed("is not an IPv4 or IPv6 address", "Write it as 192.0.2.10 or 2001:db8::10.") from None
+        raise MalformedValue(
+            "is not an IPv4 or IPv6 address", "Write it as 192.0.2.10 or 2001:db8::10."
+        ) from None
     if address.is_unspecified or address.is_multicast or "%" in text:
-        raise Malformed("is not the address of one machine")
+        raise MalformedValue("is not the address of one machine")
     return address.compressed
 
 
@@ -99,10 +105,10 @@ def check_ip_network(text: str) -> str:
     except ValueError as error:
         if "host bits" in str(error):
             network = ipaddress.ip_network(text, strict=False).compressed
-            raise Malformed(
+            raise MalformedValue(
                 "names an address inside a network", f"Write {network} for the network."
             ) from None
-        raise Malformed("is not a network", "Write it as 192.0.2.0/24 or 2001:db8::/32.") from None
+        raise MalformedValue("is not a network", "Write it as 192.0.2.0/24 or 2001:db8::/32.") from None
 
 
 def check_name_or_address(text: str) -> str:
@@ -122,7 +128,7 @@ def check_country(text: str) -> str:
             "UK": "is not an ISO code; Great Britain is GB",
             "EL": "is not an ISO code; Greece is GR",
         }
-        raise Malformed(
+        raise MalformedValue(
             names.get(code, "is not a country code"), "Use two letters of ISO 3166-1, such as NL, BE or DE."
         )
     return code
@@ -132,11 +138,11 @@ def check_email_address(text: str) -> str:
     """An e-mail address of the plain form ``local@domain``."""
     local, _, domain = text.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._%+-]{1,64}", local):
-        raise Malformed("is not an e-mail address", "Write it as ict@zonnedael.example.")
+        raise MalformedValue("is not an e-mail address", "Write it as ict@zonnedael.example.")
     try:
         return f"{local}@{check_host_name(domain)}"
-    except Malformed as error:
-        raise Malformed(f"has a domain that {error.message}", error.hint) from None
+    except MalformedValue as error:
+        raise MalformedValue(f"has a domain that {error.message}", error.hint) from None
 
 
 def check_https_url(text: str) -> str:
@@ -145,13 +151,15 @@ def check_https_url(text: str) -> str:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise Malformed("is not a URL", "Write it as https://mirror.zonnedael.example/releases.") from None
+        raise MalformedValue(
+            "is not a URL", "Write it as https://mirror.zonnedael.example/releases."
+        ) from None
     if parts.scheme != "https" or not parts.hostname or re.search(r"[\s\x00-\x1f]", text):
-        raise Malformed("must be a URL that begins with https://")
+        raise MalformedValue("must be a URL that begins with https://")
     if parts.username or parts.password:
-        raise Malformed("holds a user or password", "Take it out; a profile holds no secrets.")
+        raise MalformedValue("holds a user or password", "Take it out; a profile holds no secrets.")
     if parts.query or parts.fragment:
-        raise Malformed("must not have a query or fragment")
+        raise MalformedValue("must not have a query or fragment")
     check_name_or_address(parts.hostname)
     return text
 
@@ -159,21 +167,21 @@ def check_https_url(text: str) -> str:
 def check_time_zone(text: str) -> str:
     """The shape of an IANA time zone name; whether it exists is looked up by the reader."""
     if text != "UTC" and not re.fullmatch(r"[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z0-9_+-]+){1,2}", text):
-        raise Malformed("is not a time zone", "Write its IANA name, such as Europe/Amsterdam.")
+        raise MalformedValue("is not a time zone", "Write its IANA name, such as Europe/Amsterdam.")
     return text
 
 
 def check_language(text: str) -> str:
     """A language code, with a country where the language has several."""
     if not re.fullmatch(r"[a-z]{2,3}(?:_[A-Z]{2})?", text):
-        raise Malformed("is not a language code", "Write it as nl, fy or de_DE.")
+        raise MalformedValue("is not a language code", "Write it as nl, fy or de_DE.")
     return text
 
 
 def check_user_name(text: str) -> str:
     """A Unix log-in name."""
     if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", text):
-        raise Malformed("is not a Unix user name", "Use lower-case letters, digits, - and _.")
+        raise MalformedValue("is not a Unix user name", "Use lower-case letters, digits, - and _.")
     return text
 
 
@@ -188,7 +196,7 @@ def check_ssh_public_key(text: str) -> str:
         kind = parts[0].encode()
         if blob.startswith(len(kind).to_bytes(4, "big") + kind) and len(blob) > len(kind) + 8:
             return f"{parts[0]} {parts[1]}"
-    raise Malformed(
+    raise MalformedValue(
         "is not an SSH public key", "Copy /etc/ssh/ssh_host_ed25519_key.pub of the host: ssh-ed25519 AAAA..."
     )
 
@@ -196,26 +204,28 @@ def check_ssh_public_key(text: str) -> str:
 def check_variable_name(text: str) -> str:
     """The name of an environment variable."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", text):
-        raise Malformed("is not the name of an environment variable", "Write the name, not the password.")
+        raise MalformedValue(
+            "is not the name of an environment variable", "Write the name, not the password."
+        )
     return text
 
 
 def check_release_version(text: str) -> str:
     """A release's number, whole or its first parts."""
     if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}", text):
-        raise Malformed("is not a release number", "Write it as 34 or 34.0.1.")
+        raise MalformedValue("is not a release number", "Write it as 34 or 34.0.1.")
     return text
 
 
 def check_host_path(text: str) -> str:
     """An absolute path on a host, without dots or characters that need quoting."""
     if not re.fullmatch(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}", text):
-        raise Malformed("is not a usable path", "Write an absolute path such as /srv/nextcloud/data.")
+        raise MalformedValue("is not a usable path", "Write an absolute path such as /srv/nextcloud/data.")
     return text
 
 
 def refuse_bool(value: object) -> object:
     """Keep ``true`` from being taken for 1."""
     if isinstance(value, bool):
-        raise Malformed("must be a number")
+        raise MalformedValue("must be a number")
     return value

@@ -1,12 +1,12 @@
 """The ansible-vault file format, version 1.1, AES256.
 
-Ansible documents the format ("ansible-vault payload format 1.1") and reads what is written here; a test holds the
-two against each other. It is implemented again because importing Ansible's own code takes longer than a whole
-``sovstack validate`` may.
+Ansible documents the format ("ansible-vault payload format 1.1") and reads what is written here; a test holds
+the two against each other. It is implemented again because importing Ansible's own code takes longer than a
+whole ``sovstack validate`` may.
 
 Layout: a header line, then in hexadecimal, in lines of 80: hex(salt) LF hex(HMAC-SHA256 of the ciphertext) LF
-hex(ciphertext). PBKDF2-HMAC-SHA256 with 10 000 rounds gives 80 bytes: cipher key (32), HMAC key (32), counter (16).
-The cipher is AES-256-CTR over PKCS#7-padded text.
+hex(ciphertext). PBKDF2-HMAC-SHA256 with 10 000 rounds gives 80 bytes: cipher key (32), HMAC key (32),
+counter (16). The cipher is AES-256-CTR over PKCS#7-padded text.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _keys(password: str, salt: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _apply_cipher(data: bytes, key: bytes, counter: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415 (costs 30 ms)
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # costs 30 ms
 
     context = Cipher(algorithms.AES(key), modes.CTR(counter)).encryptor()
     return context.update(data) + context.finalize()

@@ -1,0 +1,231 @@
+"""What the values of a profile must not say together.
+
+Each rule is a pure function of the profile; each finding names the value to mend.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+from provisioner.errors import UsageError
+from provisioner.profile import sovereignty
+from provisioner.profile.finding import Finding, suggest
+from provisioner.profile.model import Profile
+from provisioner.profile.problem import Severity, ValuePath
+from provisioner.profile.sovereignty import Registry
+from provisioner.releases.catalogue import Catalogue
+from provisioner.releases.fit import find_misfits
+
+# Rule of thumb for a host that carries everything: system, database, cache and web server, then one PHP
+# worker of about 100 MB for every 20 people (Nextcloud's documentation gives no number).
+_BASE_MEGABYTES = 1536
+_WORKER_MEGABYTES = 100
+_USERS_PER_WORKER = 20
+
+
+def check(profile: Profile, catalogue: Catalogue, registry: Registry) -> Iterator[Finding]:
+    """Return what every rule finds."""
+    yield from check_services(profile)
+    yield from check_placement(profile)
+    yield from check_addresses(profile)
+    yield from check_hostnames(profile)
+    yield from check_tls(profile)
+    yield from check_vault_password(profile)
+    yield from check_releases(profile, catalogue)
+    yield from check_memory(profile)
+    yield from check_settings(profile)
+    yield from sovereignty.check(profile, registry)
+
+
+def check_services(profile: Profile) -> Iterator[Finding]:
+    """At least one purpose is served."""
+    if not profile.services.placed():
+        yield Finding(
+            ("services",),
+            "no service is asked for",
+            f"Add one, such as files: {{ app: nextcloud, hostname: cloud.{profile.organisation.domain} }}.",
+        )
+
+
+def check_placement(profile: Profile) -> Iterator[Finding]:
+    """Every service names a host that exists; every host has a service."""
+    used = set()
+    for purpose, service in profile.services.placed():
+        path: ValuePath = ("services", purpose)
+        if service.host is None and len(profile.hosts) > 1:
+            known = ", ".join(profile.hosts)
+            yield Finding(
+                path,
+                f"does not say which host runs it, and there are {len(profile.hosts)}",
+                f"Add `host:` with one of {known}.",
+                because=(("hosts",), (*path, "host")),
+                at_key=True,
+            )
+        elif service.host is not None and service.host not in profile.hosts:
+            yield Finding(
+                (*path, "host"),
+                f"there is no host {service.host}",
+                suggest(service.host, profile.hosts) or f"Known hosts: {', '.join(profile.hosts)}.",
+                because=(("hosts",),),
+            )
+        else:
+            used.add(profile.host_of(service))
+    for name in profile.hosts:
+        if used and name not in used:
+            yield Finding(
+                ("hosts", name),
+                "no service runs on this host",
+                "Remove it, or place a service on it.",
+                Severity.WARNING,
+                because=(("services",),),
+                at_key=True,
+            )
+
+
+def check_addresses(profile: Profile) -> Iterator[Finding]:
+    """No two hosts have one address."""
+    first: dict[str, str] = {}
+    for name, host in profile.hosts.items():
+        other = first.setdefault(host.address, name)
+        if other != name:
+            yield Finding(
+                ("hosts", name, "address"),
+                f"{host.address} is the address of host {other} already",
+                because=(("hosts", other, "address"),),
+            )
+
+
+def check_hostnames(profile: Profile) -> Iterator[Finding]:
+    """No two services have one host name; names belong to the organisation's domain."""
+    domain = profile.organisation.domain
+    first: dict[str, str] = {}
+    for purpose, service in profile.services.placed():
+        path: ValuePath = ("services", purpose, "hostname")
+        other = first.setdefault(service.hostname, purpose)
+        if other != purpose:
+            yield Finding(
+                path,
+                f"{service.hostname} is the host name of service {other} already",
+                because=(("services", other, "hostname"),),
+            )
+        if service.hostname != domain and not service.hostname.endswith(f".{domain}"):
+            yield Finding(
+                path,
+                f"{service.hostname} is not under the organisation's domain {domain}",
+                "Check both for a typing error; a name elsewhere works when its DNS is yours.",
+                Severity.WARNING,
+                because=(("organisation", "domain"),),
+            )
+
+
+def check_tls(profile: Profile) -> Iterator[Finding]:
+    """The chosen issuer has what it needs; what is given is used."""
+    tls = profile.tls
+    remedies = {
+        "acme": "Add acme: { directory_url: https://... }.",
+        "provided": "Add provided: { certificate_file: ..., key_file: ... }.",
+    }
+    for issuer, given in (("acme", tls.acme), ("provided", tls.provided)):
+        if tls.issuer == issuer and given is None:
+            yield Finding(
+                ("tls", "issuer"),
+                f"issuer {issuer} needs tls.{issuer}",
+                remedies[issuer],
+                because=(("tls", issuer),),
+            )
+        elif tls.issuer != issuer and given is not None:
+            yield Finding(
+                ("tls", issuer),
+                f"is not used, because tls.issuer is {tls.issuer}",
+                f"Remove it, or write `issuer: {issuer}`.",
+                Severity.WARNING,
+                because=(("tls", "issuer"),),
+                at_key=True,
+            )
+
+
+def check_vault_password(profile: Profile) -> Iterator[Finding]:
+    """The vault password has exactly one source."""
+    given = [name for name, value in profile.secrets.vault_password if value is not None]
+    if len(given) != 1:
+        said = " and ".join(given) if given else "none"
+        yield Finding(
+            ("secrets", "vault_password"),
+            f"needs exactly one of file, command and env; here is {said}",
+            "Keep one of them."
+            if given
+            else "Add one, such as file: ~/.config/sovstack/NAME.vault-password.",
+        )
+
+
+def check_releases(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
+    """The catalogue has the release, and its host's Debian can run it."""
+    for purpose, service in profile.services.placed():
+        path: ValuePath = ("services", purpose, "version" if service.version else "app")
+        try:
+            release = catalogue.release(service.app, service.version)
+        except UsageError as error:
+            yield Finding(path, error.message, (error.hint or "")[:1].upper() + (error.hint or "")[1:])
+            continue
+        name = profile.host_of(service)
+        host = profile.hosts.get(name)
+        if host is None or host.debian is None:
+            continue
+        for reason in find_misfits(release, debian=host.debian):
+            yield Finding(
+                path,
+                f"does not run on host {name}: {reason}",
+                "Choose another version, or a host with another Debian release.",
+                because=(("hosts", name, "debian"), ("services", purpose, "host"), ("hosts",)),
+            )
+
+
+def check_memory(profile: Profile) -> Iterator[Finding]:
+    """The memory that is declared is enough for the users that are declared."""
+    users = profile.organisation.users
+    needed = _BASE_MEGABYTES + _WORKER_MEGABYTES * math.ceil(users / _USERS_PER_WORKER)
+    for name in {profile.host_of(service): None for _, service in profile.services.placed()}:
+        host = profile.hosts.get(name)
+        if host and host.memory_megabytes is not None and host.memory_megabytes < needed:
+            yield Finding(
+                ("hosts", name, "memory_megabytes"),
+                f"{host.memory_megabytes} MB is little for {users} users; about {needed} MB serve them well",
+                "Give the host more memory, or expect waiting times when many people work at once.",
+                Severity.WARNING,
+                because=(("organisation", "users"), ("services",)),
+            )
+
+
+#: Keys of Nextcloud's config.php that follow from the profile, the host or the secrets.
+_MANAGED_SETTINGS = """
+datadirectory dbhost dbname dbpassword dbport dbtype dbuser installed instanceid passwordsalt secret
+trusted_domains version
+"""
+MANAGED_SETTINGS = frozenset(_MANAGED_SETTINGS.split())
+_SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
+
+
+def check_settings(profile: Profile) -> Iterator[Finding]:
+    """Free settings carry no secret, and nothing that the deployment sets itself."""
+    service = profile.services.files
+    if service is None:
+        return
+    for key in service.settings:
+        path: ValuePath = ("services", "files", "settings", key)
+        if key in MANAGED_SETTINGS:
+            yield Finding(
+                path,
+                f"{key} is set by the deployment itself",
+                "Remove it; its value follows from other parts of the profile.",
+                at_key=True,
+            )
+        elif _SECRET_SETTING.search(key):
+            yield Finding(
+                path,
+                f"{key} looks like a secret, and a profile holds none",
+                "Whoever may read the profile reads it; set it on the host with `occ config:system:set`.",
+                Severity.WARNING,
+                at_key=True,
+            )
