@@ -85,7 +85,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) + "." if node.level else ""
             source = f"{base}{node.module or ''}".rstrip(".")
-            # `from provisioner.engine import events` is a module, `from provisioner.plan import build` a name.
+            # A module of the package, as in `from provisioner.engine import events`, or a name out of one.
             for alias in node.names:
                 full = f"{source}.{alias.name}"
                 yield node.lineno, full if full in NAMES else source
