@@ -1,8 +1,8 @@
 """The first contact with every host: one SSH connection each, in parallel, that the whole run then shares.
 
 It answers in a second what Ansible would answer late and at length: unreachable, refused, wrong key, no
-log-in, no Python, no sudo. What it opens is OpenSSH's connection master; Ansible, testinfra and people join it
-by the run's ``ssh_config``.
+log-in, no Python, no sudo. What it opens is OpenSSH's connection master; Ansible, testinfra and people join
+it by the run's ``ssh_config``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ command -v python3 >/dev/null || exit {_NO_PYTHON}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """How one host is reached; ``host_key`` (``type base64``) pins its key, ``key_file`` is the log-in key."""
+    """How one host is reached; ``host_key`` (``type base64``) pins its key, ``key_file`` opens the door."""
 
     name: str
     address: str

@@ -33,6 +33,16 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run began; ``directory`` is where it leaves its report."""
+
+    deployment: str
+    verb: str
+    run: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseStarted(Event):
     """The pipeline began one of its own steps, such as ``connect`` or ``verify``."""
 
@@ -46,6 +56,16 @@ class PhaseFinished(Event):
     phase: str
     summary: str = ""
     failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(Event):
+    """A long step of the pipeline moved on: ``done`` of ``total`` in ``unit``, where they are counted."""
+
+    text: str
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +104,7 @@ class HostTaskStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFinished(Event):
-    """A task ended on one host, after ``seconds`` of wall time; ``output`` is what it printed if it failed."""
+    """A task ended on one host, after ``seconds`` there; ``output`` is what it printed if it failed."""
 
     host: str
     play: str

@@ -15,7 +15,7 @@ from pathlib import Path
 
 MARK = "SOVSTACK_RUN"
 
-# How long a process gets to end by itself: Ansible needs a moment, whoever pressed Ctrl-C has little patience.
+# How long a process gets to end by itself: Ansible needs a moment, who pressed Ctrl-C has little patience.
 _GRACE_SECONDS = 0.5
 _STEP_SECONDS = 0.02
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -19,6 +20,12 @@ _SHORTEST_LINE = 16
 _SHORTEST_SECRET = 6
 # What base64 of a neighbour leaves of a very short value would match by chance.
 _SHORTEST_BASE64 = 8
+
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 class Redactor:
@@ -45,6 +52,15 @@ class Redactor:
         if isinstance(data, list | tuple):
             return [self.data(item) for item in data]
         return data
+
+    def record(self, record: Record) -> Record:
+        """Return a dataclass instance, such as an event, with every string in it masked."""
+        if self._pattern is None:
+            return record
+        values = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
+        masked = {name: self.data(value) for name, value in values.items()}
+        changed = {name: value for name, value in masked.items() if value != values[name]}
+        return dataclasses.replace(record, **changed) if changed else record
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ ansible-runner 2.4.3 has habits that a caller must know:
 * its convenience functions write variables to files or onto the command line, install signal handlers and may
   call ``sys.exit``: here its two classes are used directly, without them;
 * its event handler must never raise, and cancelling is noticed only between reads of the terminal: here the
-  handler puts a copy on a queue, and the processes are ended by their mark (:mod:`provisioner.engine.processes`);
+  handler puts a copy on a queue, and the processes are ended by their mark (``processes.py``);
 * it finds ``ansible-playbook`` through PATH: here it is a module of the running Python.
 """
 
@@ -22,7 +22,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -35,8 +35,21 @@ from provisioner.engine.translation import translate
 from provisioner.errors import Unavailable, UsageError
 
 _INHERITED = frozenset(
-    ("HOME", "LANG", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "TERM", "TMPDIR", "TZ", "USER", "XDG_RUNTIME_DIR")
-    + ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+    (
+        *(
+            "HOME",
+            "LANG",
+            "LOGNAME",
+            "PATH",
+            "SSH_AUTH_SOCK",
+            "TERM",
+            "TMPDIR",
+            "TZ",
+            "USER",
+            "XDG_RUNTIME_DIR",
+        ),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    )
 )
 # A cancelled run is noticed within this time (ansible-runner's own value is 5 s).
 _READ_SECONDS = 0.2
@@ -102,7 +115,7 @@ def base_environment() -> dict[str, str]:
     }
 
 
-def run(request: RunRequest) -> Iterator[events.Event]:
+def run(request: RunRequest) -> Generator[events.Event, None, None]:
     """Run a playbook; yield its events, unredacted, and at last a ``PlaybookFinished``.
 
     Leaving the iterator early, by an exception or ``close()``, ends every process of the run.

@@ -1,1 +1,1 @@
-"""Placeholder, to be written."""
+"""What a run tells: live or plain while it happens, and a report that stays: JSON, HTML, Markdown, JUnit."""

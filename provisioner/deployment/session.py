@@ -1,0 +1,176 @@
+"""One run of a verb: its lock and directory, what it tells and to whom, and the report that it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Self, TextIO
+
+from provisioner import __version__
+from provisioner.deployment import hints
+from provisioner.engine import events
+from provisioner.engine.content import Content, locate
+from provisioner.engine.redaction import Redactor
+from provisioner.engine.workspace import Run, Workspace
+from provisioner.errors import HostFailed, HostUnreachable, Interrupted, ProvisionerError
+from provisioner.profile import ProfileReading
+from provisioner.releases import Progress
+from provisioner.reporting import writers
+from provisioner.reporting.jsonl import JsonLinesRenderer
+from provisioner.reporting.report import Happening, Recorder, RunReport
+
+#: Who is told what happens, as it happens.
+Observer = Callable[[Happening], None]
+
+
+class Session:
+    """The frame around one run; use it as a context.
+
+    Expected errors and interruptions inside the context end up in the report and nowhere else, so that every
+    run that began leaves one; unexpected ones are raised again after the report was written.
+    """
+
+    report: RunReport
+
+    def __init__(self, reading: ProfileReading, verb: str, observe: Observer) -> None:
+        """Take a valid profile, the verb to run, and who is told."""
+        self.profile = reading.profile
+        self.folder = reading.folder
+        self.verb = verb
+        self.content: Content = locate()
+        self.workspace = Workspace(reading.folder)
+        self.recorder = Recorder()
+        self._observe = observe
+        self._redactor = Redactor(())
+        self._phase = ""
+        self._stack = contextlib.ExitStack()
+        self._log: JsonLinesRenderer | None = None
+
+    def __enter__(self) -> Self:
+        """Take the lock and make the run directory.
+
+        Raises:
+            Busy: Another run holds the lock.
+            Unavailable: The state directory cannot be written, or the installation is incomplete.
+        """
+        self.started = time.time()
+        self.run: Run = self._stack.enter_context(self.workspace.begin(self.verb))
+        log: TextIO = self._stack.enter_context(
+            os.fdopen(os.open(self.run.directory / "events.jsonl", os.O_WRONLY | os.O_CREAT, 0o600), "w")
+        )
+        self._log = JsonLinesRenderer(log)
+        self.tell(
+            events.RunStarted(
+                time=self.started,
+                deployment=self.workspace.name,
+                verb=self.verb,
+                run=self.run.id,
+                directory=str(self.run.directory),
+            )
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Write the report, release the lock; swallow the error if the report now tells it."""
+        try:
+            expected = self._explain(error)
+            self.report = self._make_report(expected)
+            self._write_report()
+        finally:
+            self._stack.close()
+        return error is None or isinstance(error, ProvisionerError | KeyboardInterrupt)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these values from now on, wherever they turn up."""
+        self._redactor = Redactor(secrets)
+
+    def tell(self, happening: Happening) -> None:
+        """Tell the recorder, the log and the observer that something happened, secrets masked."""
+        masked = self._redactor.record(happening)
+        self.recorder.add(masked)
+        if self._log:
+            try:
+                self._log.add(masked)
+            except OSError as error:
+                self._log = None
+                self.note(f"the run's log ends here: {error.strerror}")
+        self._observe(masked)
+
+    def progress(self, step: Progress) -> None:
+        """Tell how far obtaining a release is; to whoever watches only, it is nothing to keep."""
+        self._observe(
+            events.Progressed(
+                time=time.time(), text=step.text, done=step.done, total=step.total, unit=step.unit
+            )
+        )
+
+    def note(self, text: str) -> None:
+        """Tell something the reader should know."""
+        self.tell(events.Note(time=time.time(), text=text, source="sovstack"))
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Be in a phase; the context's value takes the line that sums it up."""
+        self._phase = name
+        said: list[str] = []
+        self.tell(events.PhaseStarted(time=time.time(), phase=name))
+        try:
+            yield said.append
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            summary = "interrupted" if interrupted else said[-1] if said else ""
+            self.tell(events.PhaseFinished(time=time.time(), phase=name, summary=summary, failed=True))
+            raise
+        self.tell(events.PhaseFinished(time=time.time(), phase=name, summary=said[-1] if said else ""))
+
+    def _explain(self, error: BaseException | None) -> ProvisionerError | None:
+        if error is None:
+            return None
+        if isinstance(error, KeyboardInterrupt):
+            return Interrupted(
+                f"interrupted while in phase {self._phase or 'start'}",
+                hint=(
+                    "the host may be half configured; run apply again"
+                    if self._phase == "converge"
+                    else "nothing was changed on the hosts"
+                ),
+            )
+        if isinstance(error, HostFailed | HostUnreachable) and not error.hint:
+            error.hint = hints.find(self.recorder.failures)
+        if isinstance(error, ProvisionerError):
+            return error
+        return ProvisionerError(f"internal error: {type(error).__name__}")
+
+    def _make_report(self, error: ProvisionerError | None) -> RunReport:
+        report = self.recorder.report(
+            deployment=self.workspace.name,
+            organisation=self.profile.organisation.name,
+            run=self.run.id,
+            verb=self.verb,
+            started=self.started,
+            ended=time.time(),
+            hosts={name: host.address for name, host in self.profile.hosts.items()},
+            versions=_versions(),
+            digests={"content": self.content.digest()},
+            error=error,
+        )
+        return self._redactor.record(report)
+
+    def _write_report(self) -> None:
+        try:
+            writers.write_all(self.report, self.run.directory)
+        except OSError as error:
+            self.note(f"the report could not be written to {self.run.directory}: {error.strerror}")
+
+
+def _versions() -> dict[str, str]:
+    names = ("ansible-core", "ansible-runner", "mitogen")
+    installed = {name: importlib.metadata.version(name) for name in names}
+    return {"sovstack": __version__, "python": platform.python_version(), **installed}
