@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from provisioner.profile.finding import Finding, suggest
+from provisioner.profile.finding import Finding, nearest, suggest
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import ValuePath
 from provisioner.profile.salvage import example_at
@@ -31,39 +32,52 @@ _LIMITS: Mapping[str, str] = {
 }
 
 
-def explain(error: ValidationError) -> list[tuple[str, Finding]]:
-    """Return pydantic's error type and a finding for each thing that is wrong."""
-    return [(item["type"], _explain(item)) for item in error.errors(include_url=False)]
+@dataclass(frozen=True)
+class Malformation:
+    """A value of the wrong form.
+
+    Attributes:
+        finding: What is wrong with it.
+        unwanted: Whether the entry has no place there at all: an unknown key, or a key of the wrong form.
+        meant: The value that an unknown key was perhaps meant for.
+    """
+
+    finding: Finding
+    unwanted: bool = False
+    meant: ValuePath | None = None
 
 
-def _explain(item: ErrorDetails) -> Finding:
-    path, kind, context = value_path(item), item["type"], item.get("ctx", {})
+def explain(error: ValidationError) -> list[Malformation]:
+    """Return what pydantic found, each with its place in the profile."""
+    return [_explain(item) for item in error.errors(include_url=False)]
+
+
+def _explain(item: ErrorDetails) -> Malformation:
+    kind, context, given = item["type"], item.get("ctx", {}), item["input"]
+    of_key = item["loc"][-1:] == ("[key]",)
+    path: ValuePath = item["loc"][:-1] if of_key else item["loc"]
     problem = context.get("error")
     if isinstance(problem, MalformedValue):
-        shown = (
-            f"{_quote(item['input'])} {problem.message}"
-            if isinstance(item["input"], str)
-            else problem.message
-        )
-        return Finding(path, shown, problem.hint, at_key=item["loc"] != path)
-    if kind == "missing":
-        return Finding(path, "is missing", _example_hint(path), at_key=True)
+        shown = f"{_name(given)} {problem.message}" if isinstance(given, str) else problem.message
+        return Malformation(Finding(path, shown, problem.hint, at_key=of_key), unwanted=of_key)
     if kind == "extra_forbidden":
-        known = _keys_at(path[:-1])
-        hint = suggest(str(path[-1]), known) or f"Known keys here: {', '.join(known)}."
-        return Finding(path, f"unknown key {_quote(path[-1])}", hint, at_key=True)
+        return _explain_unknown(path)
+    if kind == "missing":
+        return Malformation(Finding(path, "is missing", _example_hint(path), at_key=True))
     if kind == "literal_error":
-        return _explain_choice(path, item["input"])
+        return Malformation(_explain_choice(path, given))
     if limit := _LIMITS.get(kind):
-        return Finding(path, limit.format_map(context), at_key=kind == "too_short")
-    return Finding(
-        path, f"{_KINDS.get(kind, 'is not usable')}; here is {_name(item['input'])}", _kind_hint(item)
-    )
+        return Malformation(Finding(path, limit.format_map(context)))
+    wanted = _KINDS.get(kind, "is not usable")
+    return Malformation(Finding(path, f"{wanted}; here is {_name(given)}", _kind_hint(item)))
 
 
-def value_path(item: ErrorDetails) -> ValuePath:
-    """Return the path of the value an error is about; for a mapping's key that is the entry under it."""
-    return item["loc"][:-1] if item["loc"][-1:] == ("[key]",) else item["loc"]
+def _explain_unknown(path: ValuePath) -> Malformation:
+    known = _keys_at(path[:-1])
+    near = nearest(str(path[-1]), known)
+    hint = f"Did you mean {near}?" if near else f"Known keys here: {', '.join(known)}."
+    finding = Finding(path, "is not a key of the profile", hint, at_key=True)
+    return Malformation(finding, unwanted=True, meant=(*path[:-1], near) if near else None)
 
 
 def _explain_choice(path: ValuePath, given: object) -> Finding:
@@ -101,13 +115,10 @@ def _name(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return _quote(value)
-
-
-def _quote(value: object) -> str:
-    text = str(value)
-    text = text if len(text) <= 60 else f"{text[:57]}..."
-    return f"'{text}'".replace("\n", " ")
+    if isinstance(value, int):
+        return str(value)
+    text = " ".join(str(value).split())
+    return f"'{text}'" if len(text) <= 60 else f"'{text[:57]}...'"
 
 
 def _without_none(annotation: Any) -> Any:  # noqa: ANN401  types are values here

@@ -95,12 +95,12 @@ def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, lis
             break
         except ValidationError as error:
             found = explain.explain(error)
-        malformed += [finding for _, finding in found if not finding.rests_on(doubtful)]
+        malformed += [item.finding for item in found if not item.finding.rests_on(doubtful)]
         data = copy.deepcopy(data)
-        for kind, finding in found:
-            changed = salvage.replace(data, finding.path)
-            if kind != "extra_forbidden":
-                doubtful.add(changed)
+        for item in found:
+            doubtful.add(salvage.mend(data, item.finding.path, remove=item.unwanted))
+            if item.meant and item.meant not in parsed.keys:
+                doubtful.add(item.meant)
     findings = malformed
     if profile is not None:
         ruled = [

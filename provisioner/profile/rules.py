@@ -46,6 +46,7 @@ def check_services(profile: Profile) -> Iterator[Finding]:
             ("services",),
             "no service is asked for",
             f"Add one, such as files: {{ app: nextcloud, hostname: cloud.{profile.organisation.domain} }}.",
+            because=(("services",),),
         )
 
 

@@ -40,8 +40,13 @@ def example_at(path: ValuePath) -> Any:  # noqa: ANN401  any YAML value
     return copy.deepcopy(value)
 
 
-def replace(data: Any, path: ValuePath) -> ValuePath:  # noqa: ANN401  any YAML value
-    """Put an example in the place of a value, or take it out where the model needs none.
+def mend(data: Any, path: ValuePath, *, remove: bool) -> ValuePath:  # noqa: ANN401  any YAML value
+    """Put an example in the place of a value, or take it out where the model can do without.
+
+    Args:
+        data: The profile's data; it is changed.
+        path: The malformed value; what holds it exists.
+        remove: Take it out in any case.
 
     Returns:
         The path that was changed: the value's, or that of the list it stands in.
@@ -50,7 +55,7 @@ def replace(data: Any, path: ValuePath) -> ValuePath:  # noqa: ANN401  any YAML 
     path = path[:numbered]
     for part in path[:-1]:
         data = data[part]
-    example = example_at(path)
+    example = None if remove else example_at(path)
     if example is None:
         data.pop(path[-1], None)
     else:
