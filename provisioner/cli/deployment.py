@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from provisioner.cli.failure import print_error
+
 _PROFILE = click.argument("profile", type=click.Path(path_type=Path))
 _OUTPUT = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
@@ -31,5 +33,5 @@ def apply(profile: Path, output: str, allow_doubles: bool) -> int:
     if output == "json":
         click.echo(json.dumps(report.to_dict(), indent=2))
     elif report.error:
-        click.echo(f"error: {report.error.message}", err=True)
+        print_error(report.error)
     return report.exit_code

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import click
 
@@ -25,19 +26,39 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--output=json" in own or ("--output", "json") in itertools.pairwise(own)
 
 
+class _Explained(Protocol):
+    """What an error and its record in a report have in common."""
+
+    @property
+    def message(self) -> str: ...
+    @property
+    def details(self) -> str | None: ...
+    @property
+    def hint(self) -> str | None: ...
+    @property
+    def exit_code(self) -> int: ...
+
+
 def print_failure(error: ProvisionerError, arguments: Sequence[str]) -> None:
-    """Print one error: message, what another program said, what to do."""
+    """Print an error that ended a command: for people, or as JSON if the command line asks for that."""
     if wants_json(arguments):
-        problem = {
+        problem: dict[str, Any] = {
             "kind": type(error).__name__,
             "message": error.message,
             "details": error.details,
             "hint": error.hint,
             "exit_code": int(error.exit_code),
         }
+        if problems := [problem.to_dict() for problem in getattr(error, "problems", ())]:
+            problem["problems"] = problems
         _say(json.dumps({"format_version": 1, "error": problem}, indent=2), to_stderr=False)
-        return
-    interrupted = error.exit_code is ExitCode.INTERRUPTED
+    else:
+        print_error(error)
+
+
+def print_error(error: _Explained) -> None:
+    """Print one error for people: message, what another program said, what to do."""
+    interrupted = error.exit_code == ExitCode.INTERRUPTED
     _say(f"\n{error.message}" if interrupted else f"error: {error.message}")
     if error.details:
         _say("\n".join(f"  {line}" for line in error.details.rstrip().splitlines()))

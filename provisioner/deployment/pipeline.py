@@ -14,7 +14,7 @@ from provisioner import inventory
 from provisioner.checks.result import Verdict
 from provisioner.deployment.session import Observer, Session
 from provisioner.engine import connection, runner
-from provisioner.engine.events import PlaybookFinished
+from provisioner.engine.events import Note, Output, PlaybookFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, VerificationFailed
@@ -23,7 +23,7 @@ from provisioner.profile import read_profile
 from provisioner.profile import secrets as profile_secrets
 from provisioner.profile.secrets import SecretStore, VaultPassword
 from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
-from provisioner.reporting.report import Gate, ReleaseRecord, RunReport
+from provisioner.reporting.report import Gate, ReleaseRecord, RunReport, last_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,8 @@ def _play(
                     session.tell(event)
                     if isinstance(event, PlaybookFinished):
                         code = event.code
+                    elif isinstance(event, Note | Output):
+                        words.append(event.text)
         failures = session.recorder.failures[before:]
         summarize(f"{session.recorder.changed} changed")
         if failures:
@@ -222,7 +224,9 @@ def _play(
             kind = HostUnreachable if all(failure.unreachable for failure in failures) else HostFailed
             raise kind(f"{first.host}: {first.role} | {first.task}: {first.message}", details=first.output)
         if code:
-            raise HostFailed(f"ansible-playbook ended with exit code {code}", details="\n".join(words))
+            raise HostFailed(
+                f"ansible-playbook ended with exit code {code}", details=last_lines("\n".join(words))
+            )
 
 
 def _verify(session: Session) -> None:

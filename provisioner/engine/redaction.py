@@ -42,21 +42,24 @@ class Redactor:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def data(self, data: Any) -> Any:  # noqa: ANN401  JSON-like data has no narrower type
-        """Return a copy of JSON-like data with every string in it, keys included, masked."""
+        """Return a copy of mappings, sequences and dataclasses, nested, with every string in it masked."""
         if self._pattern is None:
             return data
         if isinstance(data, str):
-            return self.text(data)
+            masked = self.text(data)
+            return data if masked == data else masked  # an enumeration stays one
         if isinstance(data, dict):
             return {self.data(key): self.data(value) for key, value in data.items()}
-        if isinstance(data, list | tuple):
+        if isinstance(data, list):
             return [self.data(item) for item in data]
+        if isinstance(data, tuple):
+            return tuple(self.data(item) for item in data)
+        if dataclasses.is_dataclass(data) and not isinstance(data, type):
+            return self.record(data)
         return data
 
     def record(self, record: Record) -> Record:
         """Return a dataclass instance, such as an event, with every string in it masked."""
-        if self._pattern is None:
-            return record
         values = {item.name: getattr(record, item.name) for item in dataclasses.fields(record)}
         masked = {name: self.data(value) for name, value in values.items()}
         changed = {name: value for name, value in masked.items() if value != values[name]}
