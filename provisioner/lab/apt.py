@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _CODENAMES = frozenset({"bookworm", "trixie", "stable", "oldstable"})
+# Option of a one-line source -> field of a deb822 source.
+_TRUST = {"signed-by": "Signed-By", "trusted": "Trusted"}
 _POCKETS = ("", "-updates", "-security")
 _DEBIAN_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _ONE_LINE = re.compile(
@@ -36,11 +38,9 @@ def parse_one_line(text: str) -> Iterator[Source]:
     """Yield the binary package sources of a ``*.list`` file."""
     for line in text.splitlines():
         if found := _ONE_LINE.match(line.strip()):
-            options = dict(
-                option.split("=", 1) for option in (found["options"] or "").split() if "=" in option
-            )
-            renamed = {name.title(): value for name, value in options.items()}
-            yield Source(found["uri"], found["suite"], tuple(found["components"].split()), renamed)
+            pairs = (option.partition("=") for option in (found["options"] or "").split())
+            options = {_TRUST[name]: value for name, _, value in pairs if name in _TRUST}
+            yield Source(found["uri"], found["suite"], tuple(found["components"].split()), options)
 
 
 def parse_deb822(text: str) -> Iterator[Source]:
@@ -49,7 +49,7 @@ def parse_deb822(text: str) -> Iterator[Source]:
         fields = _fields(stanza)
         if "deb" not in fields.get("Types", "").split() or fields.get("Enabled", "yes").lower() == "no":
             continue
-        options = {name: fields[name] for name in ("Signed-By", "Trusted") if name in fields}
+        options = {name: fields[name] for name in _TRUST.values() if name in fields}
         for uri in fields.get("URIs", "").split():
             for suite in fields.get("Suites", "").split():
                 yield Source(uri, suite, tuple(fields.get("Components", "").split()), options)

@@ -1,18 +1,22 @@
 """Control groups: how a machine's processes are found, counted and killed, whatever they became.
 
-Each start of a machine gets its own group ``sovlab/<bridge>-<number>-<start>`` in the version 2 hierarchy, made by the
-command that starts it. The supervisor sits in ``keeper``, systemd-nspawn and the whole machine in ``machine``.
-Nothing inside can leave, so ``cgroup.kill`` (Linux 5.14) ends exactly the machine's processes in one step:
-no process is ever looked for by name, and a process number that was given to somebody else is never hit.
+Each start of a machine gets its own group ``sovlab/<bridge>-<number>-<start>`` in the version 2 hierarchy,
+made by the command that starts it. The supervisor sits in ``keeper``, systemd-nspawn and the whole machine in
+``machine``. Nothing inside can leave, so ``cgroup.kill`` (Linux 5.14) ends exactly the machine's processes
+in one step: no process is looked for by name, and a process number that went to a stranger is never hit.
+
+On a hybrid host systemd-nspawn makes groups of the same names in version 1 hierarchies, and the memory
+controller may live there; both are handled.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
-from provisioner.errors import ProvisionerError
+from provisioner.errors import ProvisionerError, Unavailable
 from provisioner.lab.record import Lab
 
 _PARENT = "sovlab"
@@ -21,11 +25,7 @@ _KILL_SECONDS = 30.0
 
 def hierarchy() -> Path | None:
     """Return where the version 2 hierarchy is mounted, also in hybrid mode; ``None`` if it is not."""
-    for line in Path("/proc/mounts").read_text().splitlines():
-        _, mount_point, kind, *_ = line.split()
-        if kind == "cgroup2":
-            return Path(mount_point)
-    return None
+    return next((path for path, kind, _ in _mounts() if kind == "cgroup2"), None)
 
 
 def group_of(lab: Lab, number: int) -> Path:
@@ -35,18 +35,29 @@ def group_of(lab: Lab, number: int) -> Path:
 
 def groups_of(lab: Lab, number: int | None = None) -> list[Path]:
     """Return every group that is there for the lab, or for one machine of it, of any start."""
-    return sorted(_parent().glob(f"{lab.bridge}-{'*' if number is None else number}-*"))
+    pattern = f"{lab.bridge}-{'*' if number is None else number}-*"
+    names = {path.name for parent in _parents() for path in parent.glob(pattern)}
+    return [_parent() / name for name in sorted(names)]
 
 
-def make(group: Path) -> None:
-    """Make a machine's group, empty."""
+def make(group: Path, memory_megabytes: int | None = None) -> None:
+    """Make a machine's group, empty, with a limit on what its processes may hold in memory.
+
+    Raises:
+        Unavailable: A limit is wanted, and this computer has no memory controller.
+    """
     for part in ("keeper", "machine"):
         (group / part).mkdir(parents=True, exist_ok=True)
+    if memory_megabytes is not None:
+        _limit_memory(group, memory_megabytes * 1024 * 1024)
 
 
-def enter(group: Path) -> None:
-    """Move the calling process into ``group``; `OSError` when it was removed meanwhile."""
-    (group / "cgroup.procs").write_text(str(os.getpid()))
+def enter(group: Path, part: str) -> None:
+    """Move the calling process into ``part`` of a machine's group; raise `OSError` when it was removed."""
+    for parent in _parents()[1:]:
+        if (parent / group.name).exists():
+            (parent / group.name / "cgroup.procs").write_text(str(os.getpid()))
+    (group / part / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def is_populated(group: Path) -> bool:
@@ -57,8 +68,25 @@ def is_populated(group: Path) -> bool:
         return False
 
 
-def kill(group: Path) -> None:
-    """Kill every process in ``group`` and below, and wait until they are gone.
+def terminate(group: Path) -> None:
+    """Send SIGTERM to the processes that sit in ``group`` itself."""
+    for pid in _members(group):
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            # Still a member after the handle was opened: the handle cannot mean a stranger with its number.
+            if pid in _members(group):
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(handle)
+
+
+def clear(group: Path) -> None:
+    """Kill every process in ``group`` and below, wait until they are gone, and remove the groups below it.
 
     Raises:
         ProvisionerError: Processes hang in the kernel and do not die.
@@ -75,41 +103,87 @@ def kill(group: Path) -> None:
                 hint="they hang in the kernel, often on a disk; try again later or restart this computer",
             )
         time.sleep(0.01)
-
-
-def clear(group: Path) -> None:
-    """Kill every process in ``group``, and remove the groups below it."""
-    kill(group)
-    for directory in reversed(sorted(group.glob("**/"))):
-        if directory != group:
-            _rmdir(directory)
+    _remove_below(group)
 
 
 def remove(group: Path) -> None:
     """Kill every process in ``group``, and remove it; also the common parent when it was the last."""
     clear(group)
-    _rmdir(group)
-    _rmdir(group.parent)
+    for parent in _parents():
+        twin = parent / group.name
+        _remove_below(twin)
+        _remove_directory(twin)
+        _remove_if_empty(parent)
 
 
-def _rmdir(directory: Path) -> None:
-    deadline = time.monotonic() + 2.0
-    while True:
-        try:
-            directory.rmdir()
-        except FileNotFoundError:
-            return
-        except OSError:
-            # A group stays busy for a moment after its last process ended; the parent while others use it.
-            if directory.name == _PARENT or time.monotonic() > deadline:
-                return
-            time.sleep(0.01)
-        else:
-            return
+def _mounts() -> list[tuple[Path, str, list[str]]]:
+    """Return mount point, type and options of every control group hierarchy, version 2 first."""
+    rows = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    found = [(Path(row[1]), row[2], row[3].split(",")) for row in rows if row[2] in ("cgroup", "cgroup2")]
+    return sorted(found, key=lambda mount: mount[1], reverse=True)
+
+
+def _parents() -> list[Path]:
+    return [path / _PARENT for path, _, _ in _mounts()]
 
 
 def _parent() -> Path:
     root = hierarchy()
     if root is None:
-        raise ProvisionerError("no cgroup version 2 hierarchy is mounted")
+        raise Unavailable("no cgroup version 2 hierarchy is mounted")
     return root / _PARENT
+
+
+def _limit_memory(group: Path, limit: int) -> None:
+    root = group.parent.parent
+    if "memory" in (root / "cgroup.controllers").read_text().split():
+        for directory in (root, group.parent):
+            (directory / "cgroup.subtree_control").write_text("+memory")
+        (group / "memory.max").write_text(str(limit))
+        return
+    for path, kind, options in _mounts():
+        if kind == "cgroup" and "memory" in options:
+            twin = path / _PARENT / group.name
+            twin.mkdir(parents=True, exist_ok=True)
+            (twin / "memory.limit_in_bytes").write_text(str(limit))
+            return
+    raise Unavailable(
+        "the memory of a machine cannot be limited: the kernel has no memory controller",
+        hint="leave the limit out, or start the kernel with cgroup_enable=memory",
+    )
+
+
+def _members(group: Path) -> list[int]:
+    try:
+        return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _remove_below(group: Path) -> None:
+    for directory, _, _ in os.walk(group, topdown=False):
+        if Path(directory) != group:
+            _remove_directory(Path(directory))
+
+
+def _remove_directory(directory: Path) -> None:
+    deadline = time.monotonic() + _KILL_SECONDS
+    while True:
+        try:
+            directory.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            # A group stays busy for a moment after its last process ended.
+            if time.monotonic() > deadline:
+                raise ProvisionerError(f"the control group {directory} stays", details=str(error)) from error
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _remove_if_empty(parent: Path) -> None:
+    try:
+        parent.rmdir()
+    except OSError:  # another lab's machines are in it, or it is gone
+        return

@@ -49,6 +49,18 @@ def mount(lab: Lab, number: int) -> Path:
     return root
 
 
+def limited_meminfo(meminfo: str, limit: int) -> str:
+    """Return the text of /proc/meminfo with no amount above ``limit`` kibibytes, and without swap space."""
+    lines = []
+    for line in meminfo.splitlines():
+        name, _, amount = line.partition(":")
+        if amount.endswith(" kB") and not name.startswith("Vmalloc"):
+            shown = 0 if name.startswith("Swap") else min(int(amount.split()[0]), limit)
+            line = f"{name}:{shown:>{len(amount) - 3}} kB"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def _files(lab: Lab, number: int) -> dict[str, tuple[str, int]]:
     """Return the machine's own files: path to content and mode."""
     hostname = lab.hostname(number)
@@ -57,7 +69,9 @@ def _files(lab: Lab, number: int) -> dict[str, tuple[str, int]]:
         "[Match]\nName=host0\n\n"
         f"[Network]\nAddress={lab.address(number)}/{lab.subnet.prefixlen}\nGateway={lab.gateway}\nIPv6AcceptRA=no\n"
     )
+    limit = lab.machine(number).memory_megabytes
     return {
+        **(_memory_files(limit) if limit else {}),
         "etc/hostname": (f"{hostname}\n", 0o644),
         "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost ip6-localhost\n", 0o644),
         "etc/machine-id": (f"{uuid.uuid4().hex}\n", 0o444),
@@ -66,6 +80,23 @@ def _files(lab: Lab, number: int) -> dict[str, tuple[str, int]]:
         "etc/ssh/ssh_host_ed25519_key.pub": (keys.public_of(host_key).read_text(), 0o644),
         "etc/systemd/network/10-lab.network": (network, 0o644),
         "root/.ssh/authorized_keys": (keys.public_of(keys.client_key()).read_text(), 0o600),
+    }
+
+
+def _memory_files(limit_megabytes: int) -> dict[str, tuple[str, int]]:
+    """Return files that make the machine see its limit as its memory: a unit that covers /proc/meminfo.
+
+    The kernel shows every container the whole computer's memory, and roles size services by what they see.
+    """
+    shown = limited_meminfo(Path("/proc/meminfo").read_text(), limit_megabytes * 1024)
+    unit = (
+        "[Unit]\nDescription=Memory of this lab machine\n\n"
+        "[Mount]\nWhat=/var/lib/lab-meminfo\nWhere=/proc/meminfo\nOptions=bind,ro\n"
+    )
+    return {
+        "var/lib/lab-meminfo": (shown, 0o644),
+        "etc/systemd/system/proc-meminfo.mount": (unit, 0o644),
+        "etc/systemd/system/local-fs.target.d/lab.conf": ("[Unit]\nWants=proc-meminfo.mount\n", 0o644),
     }
 
 

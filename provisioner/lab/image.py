@@ -149,10 +149,7 @@ def _contained(command: list[str]) -> list[str]:
 
 
 def _mmdebstrap(recipe: Recipe, root: Path, sources: Path) -> list[str]:
-    copies = [
-        f'mkdir -p "$1"{shlex.quote(str(Path(name).parent))} && cp {shlex.quote(name)} "$1"{shlex.quote(name)}'
-        for name, _ in recipe.files
-    ]
+    copies = [f'install -D -m 0644 {shlex.quote(name)} "$1"{shlex.quote(name)}' for name, _ in recipe.files]
     return [
         "mmdebstrap",
         "--mode=root",

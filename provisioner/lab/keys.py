@@ -37,7 +37,7 @@ def host_public_key(lab: Lab, number: int) -> str:
 
 def write_client_files(lab: Lab) -> Path:
     """Write the lab's ``known_hosts`` and ``ssh_config``; return the latter, for ``ssh -F``."""
-    known_hosts, config = lab.home / "known_hosts", lab.home / "ssh_config"
+    known_hosts, config = lab.home / "known_hosts", lab.ssh_config
     hosts = [(number, lab.hostname(number), lab.address(number)) for number in lab.machines]
     lines = [f"{name},{address} {host_public_key(lab, number)}\n" for number, name, address in hosts]
     record.replace_file(known_hosts, "".join(lines))

@@ -1,21 +1,23 @@
 """What can be done with labs: bring up, take down, list; stop, kill and start one machine.
 
 Every function that changes something holds the lab's lock and writes the record before it makes what the
-record names. So a lab can be completed by ``up`` or removed by ``down`` after anything was killed at any moment.
+record names. So a lab can be completed by ``up`` or removed by ``down`` whatever was killed at any moment.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
-from provisioner.errors import ProvisionerError, UsageError
+import provisioner
+from provisioner.errors import UsageError
 from provisioner.lab import cgroup, disk, image, keys, lock, network, record, requirements, wait
 from provisioner.lab.record import RELEASES, Lab, Machine
 
@@ -33,14 +35,24 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineStatus:
-    """One machine of a listing."""
+    """One machine of a listing. ``host_key`` is its public SSH host key."""
 
-    lab: str
     number: int
     hostname: str
     address: str
-    release: int
+    debian: int
     state: State
+    host_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabStatus:
+    """One lab of a listing. ``ssh_config`` is a file for ``ssh -F``."""
+
+    name: str
+    subnet: str
+    ssh_config: str
+    machines: tuple[MachineStatus, ...]
 
 
 def up(
@@ -85,17 +97,16 @@ def up(
         keys.write_client_files(lab)
         idle = [number for number in lab.machines if _state(lab, number) is not State.RUNNING]
         for number in idle:
-            progress(
-                f"starting {lab.hostname(number)} ({lab.address(number)}, Debian {lab.machine(number).release})"
-            )
+            machine = lab.machine(number)
+            progress(f"starting {lab.hostname(number)} ({lab.address(number)}, Debian {machine.release})")
             lab = _start(lab, number)
         for number in lab.machines:
             wait.for_ssh(lab, number)
         return lab
 
 
-def down(name: str) -> None:
-    """Remove a lab and all that it made. Nothing happens when there is no such lab.
+def down(name: str) -> bool:
+    """Remove a lab and all that it made; return whether there was such a lab.
 
     Raises:
         Busy: Another command works on the lab.
@@ -104,26 +115,34 @@ def down(name: str) -> None:
     with lock.hold_lab(name):
         lab = record.load(name)
         if lab is None:
-            return
+            return False
         for group in cgroup.groups_of(lab):
             cgroup.remove(group)
         network.remove(lab)
         record.remove(lab)
+        return True
 
 
-def listing() -> list[MachineStatus]:
-    """Return every machine of every lab of this user, with its present state."""
+def listing() -> list[LabStatus]:
+    """Return every lab of this user, with the present state of its machines."""
     return [
-        MachineStatus(
-            lab=lab.name,
-            number=number,
-            hostname=lab.hostname(number),
-            address=str(lab.address(number)),
-            release=machine.release,
-            state=_state(lab, number),
+        LabStatus(
+            name=lab.name,
+            subnet=str(lab.subnet),
+            ssh_config=str(lab.ssh_config),
+            machines=tuple(
+                MachineStatus(
+                    number=number,
+                    hostname=lab.hostname(number),
+                    address=str(lab.address(number)),
+                    debian=machine.release,
+                    state=_state(lab, number),
+                    host_key=keys.host_public_key(lab, number),
+                )
+                for number, machine in lab.machines.items()
+            ),
         )
         for lab in record.load_all()
-        for number, machine in lab.machines.items()
     ]
 
 
@@ -140,7 +159,7 @@ def start(name: str, number: int) -> None:
 
 
 def stop(name: str, number: int) -> None:
-    """Shut a machine down in order, as ``systemctl poweroff`` in it would; its disk stays.
+    """Shut a machine down in order, as its power button would; its disk stays.
 
     Raises:
         ProvisionerError: It was not down after a minute and a half; it still runs.
@@ -148,9 +167,7 @@ def stop(name: str, number: int) -> None:
     with lock.hold_lab(name):
         lab = record.require(name)
         group = cgroup.group_of(lab, number)
-        if not cgroup.is_populated(group):
-            return
-        wait.command_on(lab, number, "systemctl poweroff --no-block")
+        cgroup.terminate(group / "keeper")
         wait.until_empty(group, _STOP_SECONDS, f"{lab.hostname(number)} does not shut down")
         cgroup.remove(group)
 
@@ -198,7 +215,17 @@ def _start(lab: Lab, number: int) -> Lab:
     lab = lab.with_machine(dataclasses.replace(lab.machine(number), start=_new_start()))
     record.save(lab)
     disk.prepare(lab, number)
-    cgroup.make(cgroup.group_of(lab, number))
+    cgroup.make(cgroup.group_of(lab, number), lab.machine(number).memory_megabytes)
+    _launch(lab, number)
+    return lab
+
+
+def _launch(lab: Lab, number: int) -> None:
+    """Start the supervisor of a machine, whose control group exists, and leave it to itself."""
+    kept = ("PATH", "HOME", "SOVSTACK_STATE_DIR", "SOVSTACK_CACHE_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+    # Nothing else of this process's environment: it may hold secrets, and the supervisor lives long.
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    environment["PYTHONPATH"] = str(Path(provisioner.__file__).parent.parent)
     with (lab.machine_dir(number) / "supervisor.log").open("ab") as log:
         subprocess.Popen(
             [
@@ -207,9 +234,9 @@ def _start(lab: Lab, number: int) -> Lab:
                 *(lab.name, str(number), lab.machine(number).start),
             ],
             cwd="/",
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    return lab

@@ -38,7 +38,7 @@ def make(lab: Lab) -> None:
     with _shared_lock():
         claim = _claim(lab.network)
         owner = claim.read_text() if claim.exists() else None
-        if owner not in (None, str(lab.home)) or (owner is None and lab.network in _networks_in_use()):
+        if owner != str(lab.home) and (owner or lab.network in _networks_in_use(ours=lab.bridge)):
             raise ProvisionerError(
                 f"the subnet {lab.subnet} of lab {lab.name} is in use: {owner or 'not by a lab'}",
                 hint=f"sovstack lab down {lab.name}, then lab up {lab.name} takes a free one",
@@ -55,13 +55,13 @@ def remove(lab: Lab) -> None:
     """Remove the lab's bridge, links and rules; put forwarding back after the last lab. Safe to repeat."""
     with _shared_lock():
         claim = _claim(lab.network)
-        if claim.exists() and claim.read_text() == str(lab.home):
+        if not claim.exists() or claim.read_text() == str(lab.home):
             if succeeds(["nft", "list", "table", "ip", lab.bridge]):
                 run(["nft", "delete", "table", "ip", lab.bridge])
             for link in [*_ports(lab.bridge), *(lab.link(number) for number in lab.machines)]:
                 remove_link(link)
             remove_link(lab.bridge)
-            claim.unlink()
+            claim.unlink(missing_ok=True)
         if _FORWARD_BEFORE.exists() and not any(_SHARED.glob("network-*")):
             _FORWARD.write_text(_FORWARD_BEFORE.read_text())
             _FORWARD_BEFORE.unlink()
@@ -96,9 +96,7 @@ def _choose(name: str, subnet: str | None) -> int:
     elif free := set(range(1, 256)) - taken:
         return min(free)
     else:
-        raise Unavailable(
-            "every subnet from 10.77.1.0/24 to 10.77.255.0/24 is in use", hint="sovstack lab list"
-        )
+        raise Unavailable("all subnets 10.77.1.0/24 to 10.77.255.0/24 are in use", hint="sovstack lab list")
     if wanted in taken:
         raise UsageError(
             f"the subnet {record.subnet_of(wanted)} is in use on this computer",
@@ -115,20 +113,18 @@ def _parse(subnet: str) -> int:
     try:
         network = ipaddress.IPv4Network(subnet)
     except ValueError as error:
-        raise UsageError(
-            f"{subnet!r} is not a subnet: {error}", hint="for example --subnet 10.77.5.0/24"
-        ) from error
+        raise UsageError(f"{subnet!r} is not a subnet: {error}", hint="--subnet 10.77.5.0/24") from error
     number = network.network_address.packed[2]
     if network != record.subnet_of(number):
         raise UsageError(f"a lab cannot use {subnet}", hint="its subnet is 10.77.K.0/24 with K from 0 to 255")
     return number
 
 
-def _networks_in_use() -> set[int]:
-    """Return each K whose subnet a lab claims or this computer has an address or route in."""
+def _networks_in_use(ours: str | None = None) -> set[int]:
+    """Return each K whose subnet a lab claims or a route of this computer, but by link ``ours``, leads to."""
     taken = {int(path.name.removeprefix("network-")) for path in _SHARED.glob("network-*")}
     for route in json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"])):
-        if route["dst"] == "default":
+        if route["dst"] == "default" or route.get("dev") == ours:
             continue
         destination = ipaddress.IPv4Network(route["dst"], strict=False)
         # A wide route, such as a VPN's 10.0.0.0/8, yields to a lab's narrower one.

@@ -75,6 +75,11 @@ class Lab:
         """Directory of everything the lab keeps."""
         return lab_home() / self.name
 
+    @property
+    def ssh_config(self) -> Path:
+        """File for ``ssh -F`` that reaches the lab's machines by name or address."""
+        return self.home / "ssh_config"
+
     def address(self, number: int) -> ipaddress.IPv4Address:
         """Return the address of machine ``number``: 10.77.K.11 for the first."""
         return self.subnet[10 + number]
@@ -84,7 +89,7 @@ class Lab:
         return f"{self.name}-{number}"
 
     def nspawn_name(self, number: int) -> str:
-        """Return the name systemd-nspawn knows the machine by: short, for the kernel's 15 bytes of a link name."""
+        """Return the machine's name for systemd-nspawn: short, because a link's name has 15 bytes."""
         return f"{self.bridge}-{number}"
 
     def link(self, number: int) -> str:
@@ -142,14 +147,17 @@ def load(name: str) -> Lab | None:
     try:
         data = json.loads(content)
         if data["format_version"] != _FORMAT_VERSION:
-            raise ValueError(f"format_version {data['format_version']}")
+            raise ProvisionerError(
+                f"the lab's record {path} has format version {data['format_version']}, not {_FORMAT_VERSION}",
+                hint="another version of sovstack made it; take the lab down with that version",
+            )
         machines = [Machine(**machine) for machine in data["machines"]]
-        return Lab(data["name"], data["network"], {machine.number: machine for machine in machines})
+        return Lab(name, data["network"], {machine.number: machine for machine in machines})
     except (ValueError, TypeError, KeyError) as error:
         raise ProvisionerError(
             f"the lab's record {path} cannot be understood",
             details=str(error),
-            hint="it was written by another version of sovstack; remove the lab with that version",
+            hint="restore it from a backup, or remove the lab's parts by hand as docs/lab.md says",
         ) from error
 
 
@@ -160,10 +168,14 @@ def require(name: str) -> Lab:
     raise UsageError(f"there is no lab {name}", hint=f"sovstack lab up {name}")
 
 
+def names() -> list[str]:
+    """Return the names of all labs."""
+    return sorted(path.parent.name for path in lab_home().glob("*/record.json"))
+
+
 def load_all() -> list[Lab]:
     """Return the records of all labs, by name."""
-    found = (load(path.parent.name) for path in sorted(lab_home().glob("*/record.json")))
-    return [lab for lab in found if lab]
+    return [lab for lab in map(load, names()) if lab]
 
 
 def save(lab: Lab) -> None:

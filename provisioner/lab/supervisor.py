@@ -1,22 +1,25 @@
-"""The process that keeps one machine: mounts its disk, runs systemd-nspawn, and starts it again after a reboot.
+"""The process that keeps one machine: mounts its disk, runs systemd-nspawn, starts it again after a reboot.
 
 Run as ``python -m provisioner.lab.supervisor LAB NUMBER START`` in a mount namespace of its own, so that the
-disk's mount and systemd-nspawn's run-time files end with it. It outlives the command that started it; the
-machine is found and ended through its control group, never through this process.
+disk's mount and systemd-nspawn's run-time files end with it. It outlives the command that started it; SIGTERM
+shuts the machine down in order. A machine is ended for certain through its control group, not through here.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import FrameType
 
 from provisioner.lab import cgroup, disk, network, record
 from provisioner.lab.command import run
 from provisioner.lab.record import Lab
 
 _REBOOT = 133  # what systemd-nspawn exits with when the machine rebooted: systemd-nspawn(1), "Exit status"
+_SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _log = logging.getLogger("supervisor")
 
 
@@ -27,49 +30,69 @@ def main(arguments: list[str]) -> int:
     if lab.machine(number).start != start:
         return 0  # taken down, or started anew, before this process got so far
     group = cgroup.group_of(lab, number)
-    cgroup.enter(
-        group / "keeper"
-    )  # fails when the group was removed: then nobody wants this machine any more
-    logging.basicConfig(
-        filename=lab.machine_dir(number) / "supervisor.log",
-        format="%(asctime)s %(message)s",
-        level=logging.INFO,
-    )
+    cgroup.enter(group, "keeper")  # fails when it was removed: nobody wants this machine any more
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)  # stderr is supervisor.log
     try:
-        return _keep(lab, number, group)
+        return _Keeper(lab, number, group).keep()
     except Exception:
         _log.exception("the supervisor failed")
         raise
 
 
-def _keep(lab: Lab, number: int, group: Path) -> int:
-    nspawn_files = Path("/run/systemd/nspawn")
-    nspawn_files.mkdir(parents=True, exist_ok=True)
-    run(["mount", "-t", "tmpfs", "-o", "mode=0755", "sovlab", str(nspawn_files)])
-    root = disk.mount(lab, number)
-    command = _nspawn(lab, number, root)
-    while True:
-        _log.info("boot")
-        with (lab.machine_dir(number) / "console.log").open("ab") as console:
-            # The shell enters the machine's group before it becomes systemd-nspawn.
-            enter = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group / "machine" / "cgroup.procs")]
-            code = subprocess.run(
-                [*enter, *command],
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+class _Keeper:
+    """One machine's life from its start to its end, reboots included."""
+
+    def __init__(self, lab: Lab, number: int, group: Path) -> None:
+        self._lab = lab
+        self._number = number
+        self._machine_group = group / "machine"
+        self._nspawn: subprocess.Popen[bytes] | None = None
+        self._shall_stop = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def keep(self) -> int:
+        """Boot the machine again and again until it ends otherwise than by a reboot."""
+        _hide_nspawn_files()
+        root = disk.mount(self._lab, self._number)
+        code = _REBOOT
+        while code == _REBOOT and not self._shall_stop:
+            _log.info("boot")
+            code = self._boot(root)
+            _log.info("systemd-nspawn ended with %s", code)
+            # A killed systemd-nspawn leaves the machine's processes behind, and its link for a moment.
+            cgroup.clear(self._machine_group)
+            network.remove_link(self._lab.link(self._number))
+        return code
+
+    def _boot(self, root: Path) -> int:
+        # The shell enters the machine's group before it becomes systemd-nspawn.
+        enter = ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(self._machine_group / "cgroup.procs")]
+        with (self._lab.machine_dir(self._number) / "console.log").open("ab") as console:
+            self._nspawn = subprocess.Popen(
+                [*enter, *_nspawn_command(self._lab, self._number, root)],
+                env={"PATH": _SYSTEM_PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
-                check=False,
-            ).returncode
-        _log.info("systemd-nspawn ended with %s", code)
-        # A killed systemd-nspawn leaves the machine's processes behind, and its link for a moment.
-        cgroup.clear(group / "machine")
-        network.remove_link(lab.link(number))
-        if code != _REBOOT:
-            return code
+            )
+        if self._shall_stop:  # asked while there was no process yet to hand it to
+            self._nspawn.terminate()
+        return self._nspawn.wait()
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        self._shall_stop = True
+        if self._nspawn:
+            self._nspawn.terminate()  # systemd-nspawn asks the machine's systemd to power off
 
 
-def _nspawn(lab: Lab, number: int, root: Path) -> list[str]:
+def _hide_nspawn_files() -> None:
+    """Give systemd-nspawn a run-time directory that ends with this mount namespace."""
+    directory = Path("/run/systemd/nspawn")
+    directory.mkdir(parents=True, exist_ok=True)
+    run(["mount", "-t", "tmpfs", "-o", "mode=0755", "sovlab", str(directory)])
+
+
+def _nspawn_command(lab: Lab, number: int, root: Path) -> list[str]:
     return [
         "systemd-nspawn",
         "--quiet",

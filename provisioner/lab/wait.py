@@ -12,13 +12,14 @@ from provisioner.lab import cgroup
 from provisioner.lab.record import Lab
 
 _SSH_SECONDS = 90.0
+_LAUNCH_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 15
 
 
 def ssh_command(lab: Lab, number: int) -> list[str]:
     """Return the command that logs in on a machine; append the command to run there."""
-    return ["ssh", "-F", str(lab.home / "ssh_config"), lab.hostname(number)]
+    return ["ssh", "-F", str(lab.ssh_config), lab.hostname(number)]
 
 
 def for_ssh(lab: Lab, number: int) -> None:
@@ -27,12 +28,14 @@ def for_ssh(lab: Lab, number: int) -> None:
     Raises:
         ProvisionerError: The machine ended, or did not answer in time; ``details`` has its last words.
     """
-    deadline = time.monotonic() + _SSH_SECONDS
-    group = cgroup.group_of(lab, number)
     begun = time.monotonic()
-    while time.monotonic() < deadline:
-        # The supervisor needs a moment to enter its group; later an empty group means that the machine is gone.
-        if time.monotonic() - begun > 5 and not cgroup.is_populated(group):
+    group = cgroup.group_of(lab, number)
+    entered = False
+    while time.monotonic() - begun < _SSH_SECONDS:
+        # The supervisor needs a moment to enter its group; an empty group means a dead machine only after it.
+        populated = cgroup.is_populated(group)
+        entered = entered or populated or time.monotonic() - begun > _LAUNCH_SECONDS
+        if entered and not populated:
             raise ProvisionerError(
                 f"{lab.hostname(number)} ended while it started", details=_last_words(lab, number)
             )
@@ -46,23 +49,8 @@ def for_ssh(lab: Lab, number: int) -> None:
     )
 
 
-def command_on(lab: Lab, number: int, command: str) -> None:
-    """Run a shell command on a machine as root; raise `ProvisionerError` when it fails."""
-    done = subprocess.run(
-        [*ssh_command(lab, number), "-o", "ConnectTimeout=10", command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ProvisionerError(
-            f"{command!r} failed on {lab.hostname(number)}", details=done.stderr.strip() or None
-        )
-
-
 def until_empty(group: Path, seconds: float, otherwise: str) -> None:
-    """Return when no process is left in ``group``; raise `ProvisionerError` ``otherwise`` after ``seconds``."""
+    """Return when no process is left in ``group``; else raise `ProvisionerError` ``otherwise``."""
     deadline = time.monotonic() + seconds
     while cgroup.is_populated(group):
         if time.monotonic() > deadline:
