@@ -1,0 +1,175 @@
+#!/usr/bin/python
+"""Make a private key on the host and hand back what a certificate authority needs to know about it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: tls_key_request
+short_description: Keep an ECDSA P-256 key on the host and return its certificate signing request
+description:
+  - The key never leaves the host. Needs nothing but the C(openssl) command.
+options:
+  directory:
+    description: Folder of privkey.pem and fullchain.pem; created when missing.
+    type: path
+    required: true
+  hostnames:
+    description: DNS names of the request; the first is also its common name.
+    type: list
+    elements: str
+    required: true
+  placeholder:
+    description: Write a self-signed fullchain.pem when there is none, so that a web server can start.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Keep a key and a request
+  tls_key_request:
+    directory: /etc/sovstack/tls/cloud
+    hostnames: [cloud.zonnedael.example]
+"""
+
+RETURN = r"""
+csr:
+  description: The request as PEM; empty in check mode when there is no key yet.
+  returned: success
+  type: str
+public_key:
+  description: The public key as PEM; empty like csr.
+  returned: success
+  type: str
+certificate:
+  description: Content of fullchain.pem; empty when there is none.
+  returned: success
+  type: str
+"""
+
+_COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
+
+
+class KeyFolder:
+    """The folder of one certificate: its key and its chain."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Read the module's parameters."""
+        self._module = module
+        self._hostnames: list[str] = module.params["hostnames"]
+        self._folder = Path(module.params["directory"])
+        self._key = self._folder / "privkey.pem"
+        self._chain = self._folder / "fullchain.pem"
+
+    def ensure_folder(self) -> bool:
+        """Create the folder; true when it was missing."""
+        if self._folder.is_dir():
+            return False
+        if not self._module.check_mode:
+            self._folder.mkdir(0o755, parents=True)
+        return True
+
+    def ensure_key(self) -> bool:
+        """Make the key when there is no usable one, and keep it to root; true when something was wrong."""
+        if not self.public_key():
+            if not self._module.check_mode:
+                key = self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+                self._write(self._key, key, 0o600)
+            return True
+        status = self._key.stat()
+        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, 0, 0o600):
+            return False
+        if not self._module.check_mode:
+            os.chown(self._key, 0, 0)
+            self._key.chmod(0o600)
+        return True
+
+    def ensure_placeholder(self) -> bool:
+        """Write a certificate of its own for a day when there is none; true when there was none."""
+        if self._chain.exists():
+            return False
+        if not self._module.check_mode:
+            own = self._openssl(
+                "req", "-x509", "-new", "-key", str(self._key), "-days", "1", *self._subject()
+            )
+            self._write(self._chain, own, 0o644)
+        return True
+
+    def public_key(self) -> str:
+        """PEM of the key's public half; empty for a missing or damaged key, or one of another kind."""
+        if not self._key.exists():
+            return ""
+        code, text, _ = self._module.run_command(
+            ["openssl", "pkey", "-in", str(self._key), "-noout", "-text_pub"]
+        )
+        if code or "prime256v1" not in text:
+            return ""
+        return self._openssl("pkey", "-in", str(self._key), "-pubout")
+
+    def request(self) -> str:
+        """The signing request as PEM."""
+        return self._openssl("req", "-new", "-key", str(self._key), *self._subject())
+
+    def certificate(self) -> str:
+        """The chain as it is; empty when there is none."""
+        return self._chain.read_text(errors="replace") if self._chain.exists() else ""
+
+    def _openssl(self, *arguments: str) -> str:
+        _, out, _ = self._module.run_command(["openssl", *arguments], check_rc=True)
+        return str(out)
+
+    def _subject(self) -> list[str]:
+        name = self._hostnames[0]
+        return [
+            "-subj",
+            f"/CN={name}" if len(name) <= _COMMON_NAME_MAX else "/",
+            "-addext",
+            "subjectAltName=" + ",".join(f"DNS:{hostname}" for hostname in self._hostnames),
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "keyUsage=critical,digitalSignature",
+            "-addext",
+            "extendedKeyUsage=serverAuth",
+        ]
+
+    def _write(self, path: Path, content: str, mode: int) -> None:
+        # mkstemp makes the file 0600, so the content is never readable to others on the way.
+        handle, temporary = tempfile.mkstemp(dir=self._folder)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(content)
+        Path(temporary).chmod(mode)
+        Path(temporary).rename(path)
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "hostnames": {"type": "list", "elements": "str", "required": True},
+            "placeholder": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    folder = KeyFolder(module)
+    changed = folder.ensure_folder()
+    changed |= folder.ensure_key()
+    if module.params["placeholder"]:
+        changed |= folder.ensure_placeholder()
+    public_key = folder.public_key()
+    module.exit_json(
+        changed=changed,
+        public_key=public_key,
+        csr=folder.request() if public_key else "",
+        certificate=folder.certificate(),
+    )
+
+
+if __name__ == "__main__":
+    main()
