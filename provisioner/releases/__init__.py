@@ -1,13 +1,13 @@
 """Releases: what gets installed, from where, and how it was checked.
 
-:mod:`.catalogue` is the data, :mod:`.fit` says what a release runs on, :mod:`.obtaining` finds an archive, has it
-checked by the :mod:`.gates` and keeps it in the :mod:`.cache`.
+:mod:`.catalogue` is the data, :mod:`.fit` says what a release runs on, :mod:`.obtaining` finds an archive,
+has it checked by the :mod:`.gates` and keeps it in the :mod:`.cache`.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from provisioner.releases.catalogue import Catalogue, Release
 from provisioner.releases.fit import find_misfits, refuse_upgrade
@@ -33,7 +33,7 @@ __all__ = [
     "trust",
 ]
 
-# Checking archives takes cryptography and network modules; `validate` only asks what fits, and must stay quick.
+# Checking archives needs cryptography and networking; `validate` only asks what fits, and must stay quick.
 _LATER = {
     "Cache": "cache",
     "Gate": "gates",
@@ -46,7 +46,8 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _LATER:
-        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+        found: object = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

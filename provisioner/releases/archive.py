@@ -1,7 +1,7 @@
 """Reading a release archive once, front to back, without unpacking it.
 
-An archive is refused here when unpacking it could write outside its folder, create a device, or fill the disk, and
-when two programs could read it differently (duplicate names, damaged headers, data after the end).
+An archive is refused here when unpacking it could write outside its folder, create a device, or fill the
+disk, and when two programs could read it differently (duplicate names, damaged headers, data after the end).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHUNK = 1024**2
 
 @dataclass(frozen=True)
 class File:
-    """One regular file: SHA-512 of its content in lower-case hexadecimal, and whether a mode bit says execute."""
+    """One regular file: its SHA-512 in lower-case hexadecimal, and whether a mode bit says execute."""
 
     sha512: str
     executable: bool
@@ -187,17 +187,15 @@ class _StrictTarInfo(tarfile.TarInfo):
         try:
             return super().fromtarfile(tar)
         except tarfile.HeaderError as error:
-            if type(error).__name__ in (
-                "EOFHeaderError",
-                "EmptyHeaderError",
-            ):  # the two ends an archive may have
+            # The two ends an archive may have; tarfile has these names, typeshed does not.
+            if type(error).__name__ in ("EOFHeaderError", "EmptyHeaderError"):
                 raise
             raise ValueError(f"damaged entry: {error}") from error
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar archive for one walk; bzip2 goes through lbzip2 where that is installed (five times faster)."""
+    """Open a tar archive for one walk; bzip2 goes through lbzip2, on all cores, where that is installed."""
     with path.open("rb") as file:
         is_bzip2 = file.read(3) == b"BZh"
     decompressor = shutil.which("lbzip2") if is_bzip2 else None
@@ -222,7 +220,7 @@ def _open(path: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _refuse_trailing_data(tar: tarfile.TarFile) -> None:
-    """Read to the end of the stream, so that its checksums are tested and nothing hides behind the last entry."""
+    """Read to the stream's end, so that its checksums are tested and nothing hides behind the last entry."""
     while chunk := tar.fileobj.read(_CHUNK):
         if chunk.strip(b"\0"):
             raise ValueError("there is data behind the archive's end")

@@ -1,4 +1,4 @@
-"""The release cache: archives kept by their SHA-256, and an index that says what each one is and why it is trusted.
+"""The release cache: archives kept by their SHA-256, and an index of what each one is and why it is trusted.
 
 ::
 

@@ -1,9 +1,9 @@
-"""Nextcloud's code signatures: a JSON file that lists the SHA-512 of every file, signed under Nextcloud's own root.
+"""Nextcloud's code signatures: JSON that lists the SHA-512 of every file, signed under Nextcloud's own root.
 
-The format, as the vendor's checker reads it (lib/private/IntegrityCheck/Checker.php of 34.0.1): RSA-PSS over the
-compact JSON of the hash table, MGF1 with SHA-512, message digest SHA-1, no salt; the certificate is issued by an
-intermediate under the root that sovstack pins by its SHA-256 fingerprint. The vendor's checker trusts whatever root
-the release carries; this one does not.
+The format, as the vendor's checker reads it (lib/private/IntegrityCheck/Checker.php of 34.0.1): RSA-PSS over
+the compact JSON of the hash table, MGF1 with SHA-512, message digest SHA-1, no salt; the certificate is
+issued by an intermediate under the root that sovstack pins by its SHA-256 fingerprint. The vendor's checker
+trusts whatever root the release carries; this one does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 
-class SignatureRefused(Exception):
+class SignatureRefusedError(Exception):
     """A code signature does not prove what it should; the text says why, without naming the file."""
 
 
@@ -47,23 +47,24 @@ def establish_authority(bundle: bytes, revocations: Sequence[bytes], root_sha256
         root_sha256: The root's SHA-256 fingerprint in lower-case hexadecimal.
 
     Raises:
-        SignatureRefused: The pinned root is not among the certificates, or a list is not signed by an issuer.
+        SignatureRefusedError: The pinned root is not among the certificates, or a list is not signed by one
+            of them.
     """
     try:
         certificates = x509.load_pem_x509_certificates(bundle)
         lists = [x509.load_pem_x509_crl(revocation) for revocation in revocations]
     except ValueError as error:
-        raise SignatureRefused(f"its certificates cannot be read ({error})") from error
+        raise SignatureRefusedError(f"its certificates cannot be read ({error})") from error
     roots = [one for one in certificates if one.fingerprint(hashes.SHA256()).hex() == root_sha256]
     if not roots:
-        raise SignatureRefused("it does not carry the vendor's root certificate that sovstack knows")
+        raise SignatureRefusedError("it does not carry the vendor's root certificate that sovstack knows")
     root = roots[0]
     issuers = (root, *(one for one in certificates if one != root and _may_issue(one, root)))
     revoked = set()
     for revocation in lists:
         signers = [issuer for issuer in issuers if issuer.subject == revocation.issuer]
         if not any(_signed_list(revocation, signer) for signer in signers):
-            raise SignatureRefused("its revocation list is not signed by the vendor")
+            raise SignatureRefusedError("its revocation list is not signed by the vendor")
         revoked |= {(revocation.issuer, entry.serial_number) for entry in revocation}
     return Authority(issuers, frozenset(revoked))
 
@@ -77,7 +78,7 @@ def read_hashes(document: bytes, authority: Authority, scope: str) -> dict[str, 
         scope: What the signer must be entitled to: ``core``, or the identifier of an app.
 
     Raises:
-        SignatureRefused: The document, its certificate or its signature does not hold.
+        SignatureRefusedError: The document, its certificate or its signature does not hold.
     """
     try:
         data = json.loads(document)
@@ -85,13 +86,13 @@ def read_hashes(document: bytes, authority: Authority, scope: str) -> dict[str, 
         signature = base64.b64decode(data["signature"], validate=True)
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise SignatureRefused(f"it cannot be read ({error})") from error
+        raise SignatureRefusedError(f"it cannot be read ({error})") from error
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise SignatureRefused("its hash table is not a table of texts")
+        raise SignatureRefusedError("its hash table is not a table of texts")
     _check_certificate(certificate, authority, scope)
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
-        raise SignatureRefused("its certificate does not hold an RSA key")
+        raise SignatureRefusedError("its certificate does not hold an RSA key")
     try:
         key.verify(
             signature,
@@ -100,7 +101,7 @@ def read_hashes(document: bytes, authority: Authority, scope: str) -> dict[str, 
             hashes.SHA1(),  # noqa: S303  the vendor's choice
         )
     except InvalidSignature as error:
-        raise SignatureRefused("its signature does not match its hash table") from error
+        raise SignatureRefusedError("its signature does not match its hash table") from error
     return table
 
 
@@ -112,12 +113,12 @@ def _canonical_json(table: Mapping[str, str]) -> bytes:
 def _check_certificate(certificate: x509.Certificate, authority: Authority, scope: str) -> None:
     issuers = [issuer for issuer in authority.issuers if _issued(certificate, issuer)]
     if not issuers:
-        raise SignatureRefused("its certificate was not issued by the vendor")
+        raise SignatureRefusedError("its certificate was not issued by the vendor")
     if (certificate.issuer, certificate.serial_number) in authority.revoked:
-        raise SignatureRefused("its certificate was revoked by the vendor")
+        raise SignatureRefusedError("its certificate was revoked by the vendor")
     for one in (certificate, issuers[0]):
         if not one.not_valid_before_utc <= datetime.now(UTC) <= one.not_valid_after_utc:
-            raise SignatureRefused(
+            raise SignatureRefusedError(
                 f"its certificate is valid from {one.not_valid_before_utc:%Y-%m-%d} "
                 f"to {one.not_valid_after_utc:%Y-%m-%d} only"
             )
@@ -126,7 +127,7 @@ def _check_certificate(certificate: x509.Certificate, authority: Authority, scop
         for attribute in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     }
     if not names & {scope, "core"}:  # the vendor lets its core certificate sign for every app
-        raise SignatureRefused(
+        raise SignatureRefusedError(
             f"its certificate is for {', '.join(sorted(names)) or 'nobody'}, not for {scope}"
         )
 

@@ -1,4 +1,4 @@
-"""What a release runs on, and which installed version it can follow. Pure functions of the catalogue's data."""
+"""What a release runs on, and which installed version it can follow: pure functions of the catalogue."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def find_misfits(
 ) -> tuple[str, ...]:
     """Return why ``release`` does not run there, one sentence per reason; empty when it does.
 
-    ``debian`` stands for the versions that Debian release brings; ``php`` and ``postgresql`` given beside it go
-    before those. What is not given is not judged.
+    ``debian`` stands for the versions that Debian release brings; ``php`` and ``postgresql`` given beside it
+    go before those. What is not given is not judged.
     """
     reasons = []
     brought = ""

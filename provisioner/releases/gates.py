@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from provisioner.errors import ReleaseNotTrusted
+from provisioner.errors import ReleaseNotTrusted, Unavailable
 from provisioner.releases import nextcloud, openpgp
 from provisioner.releases.archive import inspect
 from provisioner.releases.catalogue import Release
@@ -95,29 +95,22 @@ def assess(
         ReleaseNotTrusted: The archive is damaged or hostile; nothing more can be said about it.
         Unavailable: A program that a gate needs is not installed.
     """
-    gates = [_check_digest(sha256, release), _check_openpgp(archive, release, signature, key)]
+    whole = [_check_digest(sha256, release), _check_openpgp(archive, release, signature, key)]
     inspection = inspect(archive, nextcloud.keep, progress)
-    gates.append(
-        Gate("archive", Verdict.PASS, f"{len(inspection.files)} files, all inside {inspection.root}/")
-    )
-    gates.append(_check_identity(nextcloud.read_identity(inspection), inspection.root, release))
+    inner = [
+        Gate("archive", Verdict.PASS, f"{len(inspection.files)} files in {inspection.root}/"),
+        _check_identity(nextcloud.read_identity(inspection), inspection.root, release),
+    ]
     if inspection.is_double:
-        marked = Gate(
-            "contract double",
-            Verdict.NOT_ASSESSED,
-            "sovstack's own stand-in; no evidence about the application",
-        )
-        return Assessment(True, (*gates, marked), _failures(gates))
-    unacceptable = list(_failures(gates))
+        what = "sovstack's own stand-in, no evidence about the application"
+        marked = Gate("contract double", Verdict.NOT_ASSESSED, what)
+        return Assessment(True, (*inner, marked), _find_unacceptable(inner, None))
+    report = None
     if release.code_signing:
         report = nextcloud.check_signatures(inspection, release.code_signing.root_sha256)
-        gates.append(_judge_signatures(report))
-        unacceptable += _find_unacceptable(report)
-    return Assessment(inspection.is_double, tuple(gates), tuple(unacceptable))
-
-
-def _failures(gates: Sequence[Gate]) -> tuple[str, ...]:
-    return tuple(f"{gate.name}: {gate.summary}" for gate in gates if gate.verdict is Verdict.FAIL)
+        inner.append(_judge_signatures(report))
+    gates = (*whole, *inner)
+    return Assessment(False, gates, _find_unacceptable(gates, report))
 
 
 def _check_digest(sha256: str, release: Release) -> Gate:
@@ -136,6 +129,10 @@ def _check_openpgp(archive: Path, release: Release, signature: Path | None, key:
         return Gate("openpgp", Verdict.NOT_ASSESSED, f"the vendor's key {fingerprint} was not found")
     try:
         signer = openpgp.verify(archive, signature, key, release.signing_key.fingerprint)
+    except Unavailable as error:
+        if release.digest is None:
+            raise  # nothing else vouches for the archive as a whole
+        return Gate("openpgp", Verdict.NOT_ASSESSED, f"{error.message} ({error.hint})")
     except ReleaseNotTrusted as error:
         return Gate("openpgp", Verdict.FAIL, error.message, tuple(filter(None, [error.details])))
     return Gate("openpgp", Verdict.PASS, f"signed by {signer}")
@@ -158,7 +155,7 @@ def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:
         f"{len(report.absent)} files absent, {len(report.altered)} altered, {len(report.extra)} extra, "
         f"{report.verified} as signed"
     )
-    details = [*report.problems[:_NAMED]]
+    details = list(report.problems[:_NAMED])
     for kind in ("altered", "extra", "absent"):
         paths: Sequence[str] = getattr(report, kind)
         details += [f"{kind} {path}" for path in paths[:_NAMED]]
@@ -171,8 +168,21 @@ def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:
     return Gate("code signature", verdict, counts, tuple(details))
 
 
-def _find_unacceptable(report: nextcloud.SignatureReport) -> list[str]:
-    reasons = list(report.problems)
+def _find_unacceptable(gates: Sequence[Gate], report: nextcloud.SignatureReport | None) -> tuple[str, ...]:
+    """Say what no trust can outweigh.
+
+    Where the vendor's signature of the single files holds, another digest only says that they were packed
+    anew.
+    """
+    outweighed = ("code signature", "digest") if report else ()
+    reasons = [
+        f"{gate.name}: {gate.summary}"
+        for gate in gates
+        if gate.verdict is Verdict.FAIL and gate.name not in outweighed
+    ]
+    if report is None:
+        return tuple(reasons)
+    reasons += report.problems
     if report.altered:
         reasons.append(f"{len(report.altered)} files are altered, {report.altered[0]} first")
     if report.executable:
@@ -180,4 +190,4 @@ def _find_unacceptable(report: nextcloud.SignatureReport) -> list[str]:
             f"{len(report.executable)} files that may be run are not covered by a signature, "
             f"{report.executable[0]} first"
         )
-    return reasons
+    return tuple(reasons)

@@ -13,9 +13,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provisioner.releases.archive import Inspection
-from provisioner.releases.codesigning import Authority, SignatureRefused, establish_authority, read_hashes
+from provisioner.releases.codesigning import (
+    Authority,
+    SignatureRefusedError,
+    establish_authority,
+    read_hashes,
+)
 
 _VERSION_FILE = "version.php"
+_ASSIGNMENT = re.compile(
+    r"^\s*\$(OC_VersionString|OC_Channel|OC_Edition|vendor)\s*=\s*'([^']*)';", re.MULTILINE
+)
 _CORE_SIGNATURE = "core/signature.json"
 _APP_SIGNATURE = "appinfo/signature.json"
 _CERTIFICATES = "resources/codesigning/root.crt"
@@ -31,8 +39,8 @@ _OPEN_NAMES = frozenset(
 )
 # Files that nothing runs: neither PHP-FPM, nginx, a browser nor Nextcloud takes code from them.
 _INERT_SUFFIXES = frozenset({"", ".license", ".map", ".md", ".sample", ".txt"})
-# Open places whose PHP files nothing loads: the sample is not named *.config.php, and the example theme has to be
-# chosen by name in the configuration.
+# Open places whose PHP files nothing loads: the sample is not named *.config.php, and the example theme has
+# to be chosen by name in the configuration.
 _UNUSED = re.compile(r"config/config\.sample\.php|themes/example/.*")
 
 
@@ -81,9 +89,7 @@ def keep(path: str) -> bool:
 def read_identity(inspection: Inspection) -> Identity | None:
     """Return what ``version.php`` says, or None when there is none that can be read."""
     text = inspection.kept.get(_VERSION_FILE, b"").decode(errors="replace")
-    values = dict(
-        re.findall(r"^\s*\$(OC_VersionString|OC_Channel|OC_Edition|vendor)\s*=\s*'([^']*)';", text, re.M)
-    )
+    values = dict(_ASSIGNMENT.findall(text))
     if "OC_VersionString" not in values:
         return None
     return Identity(
@@ -102,17 +108,15 @@ def check_signatures(inspection: Inspection, root_sha256: str) -> SignatureRepor
             [content for path, content in inspection.kept.items() if _REVOCATIONS.fullmatch(path)],
             root_sha256,
         )
-    except SignatureRefused as error:
+    except SignatureRefusedError as error:
         return SignatureReport((f"the release is not signed by the vendor: {error}",), 0, (), (), (), (), ())
     problems: list[str] = []
     signed: dict[str, str] = {}
-    apps = {
-        path.split("/")[1] for path in inspection.files if path.startswith("apps/") and path.count("/") > 1
-    }
+    apps = {path.split("/")[1] for path in inspection.files if re.match("apps/[^/]+/", path)}
     for prefix, scope in [("", "core"), *((f"apps/{app}/", app) for app in sorted(apps))]:
         try:
             signed.update(_read_scope(inspection, authority, prefix, scope))
-        except SignatureRefused as error:
+        except SignatureRefusedError as error:
             problems.append(f"{prefix}{_APP_SIGNATURE if prefix else _CORE_SIGNATURE}: {error}")
     return _compare(inspection, signed, problems)
 
@@ -122,7 +126,7 @@ def _read_scope(
 ) -> Iterator[tuple[str, str]]:
     document = inspection.kept.get(prefix + (_APP_SIGNATURE if prefix else _CORE_SIGNATURE))
     if document is None:
-        raise SignatureRefused("it is not in the archive")
+        raise SignatureRefusedError("it is not in the archive")
     for path, digest in read_hashes(document, authority, scope).items():
         if not prefix and _is_open(path):
             continue
@@ -156,7 +160,7 @@ def _compare(inspection: Inspection, signed: Mapping[str, str], problems: list[s
 
 
 def _hashes(inspection: Inspection, path: str) -> Iterator[str]:
-    """Yield the hashes that stand for a file: the whole, and for the root's access file the part above its mark."""
+    """Yield the hashes that stand for a file: of the whole, and of the access file's part above its mark."""
     yield inspection.files[path].sha512
     if path == _ACCESS_FILE:
         above, mark, _ = inspection.kept[path].partition(_ACCESS_MARKER)

@@ -6,7 +6,7 @@ import getpass
 import hashlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 from provisioner.errors import ReleaseNotTrusted
 from provisioner.releases.cache import Cache, Entry, TrustRecord, hash_file, now
 from provisioner.releases.catalogue import Release
-from provisioner.releases.downloading import NotThere, fetch
+from provisioner.releases.downloading import NotThereError, fetch
 from provisioner.releases.gates import Assessment, Gate, assess
 from provisioner.releases.progress import Progress, Report, ignore
 
@@ -78,22 +78,19 @@ def obtain(release: Release, cache: Cache, sources: Sources, report: Report = ig
     """
     if found := _find_cached(release, cache, report):
         return found
-    name = f"{release.product} {release.version}"
     missing = []
-    with cache.obtaining(
-        release, lambda: report(Progress(f"another run is fetching {name}; waiting for it"))
-    ):
+    with cache.obtaining(release, _say_waiting(release, report)):
         if found := _find_cached(release, cache, report):
             return found
         for place in _list_places(release, sources):
             try:
                 return _take(release, cache, place, sources, report)
-            except NotThere as error:
+            except NotThereError as error:
                 missing.append(str(error))
     raise ReleaseNotTrusted(
-        f"{name} is not in the cache, and no source has it",
+        f"{release.product} {release.version} is not in the cache, and no source has it",
         details="\n".join(missing) or None,
-        hint="name a folder that holds it with --releases-from, or admit an archive with `sovstack releases trust`",
+        hint="name a folder that holds it with --releases-from, or admit one with `sovstack releases trust`",
     )
 
 
@@ -109,29 +106,30 @@ def trust(
     """Admit an archive that a person vouches for, where the gates found it incomplete and nothing worse.
 
     Raises:
-        ReleaseNotTrusted: The archive is damaged, is something else, has altered files, or carries files that may be
-            run and that no signature covers.
+        ReleaseNotTrusted: The archive is damaged, is something else, has altered files, or carries files that
+            may be run and that no signature covers.
     """
     path = archive.absolute()
     place = _Place("mirror", str(path), f"{path}.asc", str(path.parent / _file_name(release.signing_key.url)))
-    name = f"{release.product} {release.version}"
-    with cache.obtaining(
-        release, lambda: report(Progress(f"another run is fetching {name}; waiting for it"))
-    ):
+    with cache.obtaining(release, _say_waiting(release, report)):
         try:
             incoming, sha256, assessment = _assess(release, cache, place, key, report)
-        except NotThere as error:
+        except NotThereError as error:
             raise ReleaseNotTrusted(str(error)) from error
         try:
             if assessment.is_double:
-                raise ReleaseNotTrusted(f"{archive} is a contract double; nothing makes it {name}")
+                raise ReleaseNotTrusted(f"{archive} is a contract double; nothing makes it {release.product}")
             _refuse(release, assessment, assessment.unacceptable)
-            doubts = "; ".join(gate.summary for gate in assessment.doubts)
+            doubts = "; ".join(gate.summary for gate in reversed(assessment.doubts))
             record = TrustRecord(_name_account(), now(), why, doubts) if doubts else None
             entry = _make_entry(release, incoming, sha256, place, assessment, record)
             return _release_of(release, cache, cache.admit(incoming, entry), entry.origin)
         finally:
             incoming.unlink(missing_ok=True)
+
+
+def _say_waiting(release: Release, report: Report) -> Callable[[], None]:
+    return lambda: report(Progress(f"another run is fetching {release.file_name}; waiting for it"))
 
 
 def _find_cached(release: Release, cache: Cache, report: Report) -> ObtainedRelease | None:
@@ -190,9 +188,9 @@ def _take_double(
 def _assess(
     release: Release, cache: Cache, place: _Place, key: Path | None, report: Report
 ) -> tuple[Path, str, Assessment]:
-    """Fetch the archive and what proves it, try the gates, and return the fetched file, its SHA-256 and the outcome.
+    """Fetch the archive and what proves it; return the fetched file, its SHA-256 and what the gates found.
 
-    The fetched file is removed when the gates cannot even read it; otherwise it is the caller's to move or remove.
+    The fetched file is removed when the gates cannot even read it; else it is the caller's to move or remove.
     """
     incoming = cache.incoming(_incoming_name(place.archive))
     fetch(place.archive, incoming, report)
@@ -219,7 +217,7 @@ def _fetch_beside(address: str, cache: Cache, report: Report) -> Path | None:
     target = cache.incoming(_incoming_name(address))
     try:
         fetch(address, target, report)
-    except NotThere:
+    except NotThereError:
         return None
     return target
 

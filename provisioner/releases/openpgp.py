@@ -39,17 +39,7 @@ def verify(archive: Path, signature: Path, key: Path, fingerprint: str) -> str:
         ring = Path(home) / "ring.gpg"
         ring.write_bytes(_read_keys(key))
         result = subprocess.run(
-            [
-                gpgv,
-                "--homedir",
-                home,
-                "--status-fd",
-                "1",
-                "--keyring",
-                str(ring),
-                str(signature),
-                str(archive),
-            ],
+            [gpgv, "--homedir", home, "--status-fd", "1", "--keyring", ring, signature, archive],
             capture_output=True,
             check=False,
         )
@@ -74,7 +64,7 @@ def _read_keys(path: Path) -> bytes:
 
 
 def _judge(status: str, complaint: str, fingerprint: str) -> str:
-    """Read gpgv's status lines (doc/DETAILS of GnuPG); its exit code alone would accept any key in the ring."""
+    """Read gpgv's status lines (doc/DETAILS of GnuPG); its exit code would accept any key in the ring."""
     lines = [line.split()[1:] for line in status.splitlines() if line.startswith("[GNUPG:] ")]
     words = {line[0] for line in lines if line}
     valid = [line for line in lines if line and line[0] == "VALIDSIG"]

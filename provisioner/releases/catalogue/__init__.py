@@ -1,7 +1,7 @@
 """What sovstack knows about the releases of each application, read from the ``*.yml`` files in this folder.
 
-The data says where a release comes from, how to know the real one, and what it needs. It is read once, when it
-is asked for, so that commands that install nothing do not pay for it.
+The data says where a release comes from, how to know the real one, and what it needs. It is read once, when
+it is asked for, so that commands that install nothing do not pay for it.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _load(folder: Path) -> Catalogue:
     return Catalogue(releases, defaults, platforms)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> Any:  # noqa: ANN401  our own data; a unit test holds its form
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506  both are safe loaders
 

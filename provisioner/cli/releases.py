@@ -1,0 +1,281 @@
+"""``sovstack releases``: what gets installed, from where, and how it was checked."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+from provisioner.errors import ReleaseNotTrusted
+from provisioner.releases.cache import Cache, Entry
+from provisioner.releases.catalogue import Catalogue, Release
+from provisioner.releases.fit import find_misfits
+from provisioner.releases.gates import Gate
+from provisioner.releases.obtaining import ObtainedRelease, Sources, obtain
+from provisioner.releases.obtaining import trust as admit
+from provisioner.releases.progress import Progress
+
+_OUTPUT = click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", help="How to print the result."
+)
+_KEY = click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the vendor's OpenPGP key, instead of the one beside the archive. "
+    "Only a key with the catalogue's fingerprint counts.",
+)
+_FORMAT_VERSION = 1
+_PLAIN_INTERVAL = 5.0  # seconds between two lines about the same thing
+
+
+@click.group()
+def releases() -> None:
+    """What gets installed, from where, and how it was checked.
+
+    Archives are kept in the release cache (SOVSTACK_CACHE_DIR moves it). Nothing enters it that fails a
+    check.
+    """
+
+
+@releases.command("list")
+@click.argument("application", required=False)
+@_OUTPUT
+def list_releases(application: str | None, output: Literal["text", "json"]) -> None:
+    """Show the catalogue: what each release needs, and what the cache holds of it."""
+    catalogue = Catalogue.load()
+    if application:
+        catalogue.release(application)
+    entries = {(entry.application, entry.version): entry for entry in Cache().entries()}
+    rows = [
+        _describe(catalogue, release, entries.get((name, release.version)))
+        for name in catalogue.applications
+        if application in (None, name)
+        for release in catalogue.releases[name].values()
+    ]
+    if output == "json":
+        _print_json({"releases": rows})
+        return
+    for row in rows:
+        click.echo(_format_row(row))
+
+
+@releases.command()
+@click.argument("application")
+@click.argument("version", required=False)
+@click.option(
+    "--releases-from",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with archives, signatures and keys, asked before anything else.",
+)
+@click.option("--mirror", metavar="URL", help="The URL (http, https, file) of such a folder.")
+@click.option("--upstream/--no-upstream", default=True, help="Whether the vendor may be asked.")
+@_KEY
+@_OUTPUT
+def fetch(
+    application: str,
+    version: str | None,
+    releases_from: Path | None,
+    mirror: str | None,
+    upstream: bool,
+    key: Path | None,
+    output: Literal["text", "json"],
+) -> None:
+    """Fetch one release into the cache, checked; an interrupted download continues where it stopped."""
+    release = Catalogue.load().release(application, version)
+    sources = Sources(releases_from, mirror, upstream=upstream, key=key)
+    with _Screen() as screen:
+        obtained = obtain(release, Cache(), sources, screen.show)
+    _print_obtained(obtained, output)
+
+
+@releases.command()
+@click.argument("application")
+@click.argument("version")
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--reason", required=True, help="Why this archive is accepted; kept in the cache and in reports."
+)
+@_KEY
+@_OUTPUT
+def trust(
+    application: str,
+    version: str,
+    archive: Path,
+    reason: str,
+    key: Path | None,
+    output: Literal["text", "json"],
+) -> None:
+    """Admit an archive that the checks call incomplete, on your word.
+
+    What you accept is printed and recorded, with your account, the time and the reason. Altered files, and
+    files that may be run and that nobody signed, are refused all the same.
+    """
+    release = Catalogue.load().release(application, version)
+    with _Screen() as screen:
+        obtained = admit(release, archive, Cache(), why=reason, key=key, report=screen.show)
+    _print_obtained(obtained, output)
+
+
+@releases.command()
+@click.argument("application", required=False)
+@click.argument("version", required=False)
+@_OUTPUT
+def verify(application: str | None, version: str | None, output: Literal["text", "json"]) -> None:
+    """Read cached archives again and compare them with what was admitted; exit 7 on damage."""
+    catalogue = Catalogue.load()
+    if application:
+        catalogue.release(application, version)
+    cache = Cache()
+    chosen = [
+        entry
+        for entry in cache.entries()
+        if application in (None, entry.application) and version in (None, entry.version)
+    ]
+    results = [(entry, cache.is_intact(entry)) for entry in chosen]
+    if output == "json":
+        _print_json({"releases": [{**asdict(entry), "intact": intact} for entry, intact in results]})
+    else:
+        for entry, intact in results:
+            click.echo(
+                f"{entry.application} {entry.version}  {'intact' if intact else 'DAMAGED'}  {entry.sha256}"
+            )
+        if not results:
+            click.echo("the cache holds nothing of it", err=True)
+    damaged = [cache.path(entry) for entry, intact in results if not intact]
+    if damaged:
+        raise ReleaseNotTrusted(
+            f"{len(damaged)} archives in the release cache are damaged or gone",
+            details="\n".join(str(path) for path in damaged),
+            hint="obtain them again with sovstack releases fetch, or sovstack releases trust",
+        )
+
+
+def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> dict[str, Any]:
+    cached = None
+    if entry:
+        cached = {
+            "sha256": entry.sha256,
+            "origin": entry.origin,
+            "obtained_at": entry.obtained_at,
+            "gates": [asdict(gate) for gate in entry.gates],
+            "trust": asdict(entry.trust) if entry.trust else None,
+        }
+    return {
+        "application": release.application,
+        "version": release.version,
+        "default": catalogue.defaults[release.application] == release.version,
+        "licence": release.licence,
+        "vendor": asdict(release.vendor),
+        "url": release.url,
+        "sha256": release.digest.sha256 if release.digest else None,
+        "signing_key": release.signing_key.fingerprint,
+        "php": str(release.php),
+        "postgresql": str(release.postgresql),
+        "debian": [number for number in catalogue.platforms if not find_misfits(release, debian=number)],
+        "upgrades_from": sorted(release.upgrades_from),
+        "end_of_life": release.end_of_life.isoformat() if release.end_of_life else None,
+        "cached": cached,
+    }
+
+
+def _format_row(row: dict[str, Any]) -> str:
+    debian = ", ".join(str(number) for number in row["debian"]) or "none"
+    ends = f", supported to {row['end_of_life']}" if row["end_of_life"] else ""
+    default = " (default)" if row["default"] else ""
+    lines = [
+        f"{row['application']} {row['version']}{default}: PHP {row['php']}, PostgreSQL {row['postgresql']}, "
+        f"Debian {debian}{ends}"
+    ]
+    if cached := row["cached"]:
+        lines.append(f"    cached {cached['obtained_at']} from {cached['origin']}, sha256 {cached['sha256']}")
+        if record := cached["trust"]:
+            lines.append(f"    trusted by {record['who']} on {record['when']}: {record['why']}")
+            lines.append(f"    accepting {record['accepts']}")
+    return "\n".join(lines)
+
+
+def _print_obtained(obtained: ObtainedRelease, output: Literal["text", "json"]) -> None:
+    release = obtained.release
+    if output == "json":
+        _print_json(
+            {
+                "application": release.application,
+                "version": release.version,
+                "path": str(obtained.path),
+                "sha256": obtained.sha256,
+                "origin": obtained.origin,
+                "gates": [asdict(gate) for gate in obtained.gates],
+                "trust": asdict(obtained.trust) if obtained.trust else None,
+            }
+        )
+        return
+    click.echo(f"{release.product} {release.version} from {obtained.origin}: {obtained.path}")
+    for gate in obtained.gates:
+        click.echo(_format_gate(gate))
+    if obtained.trust:
+        record = obtained.trust
+        click.echo(f"  trusted by {record.who} on {record.when}: {record.why}")
+        click.echo(f"  accepting {record.accepts}")
+
+
+def _format_gate(gate: Gate) -> str:
+    lines = [f"  {gate.name}: {gate.verdict}, {gate.summary}"]
+    return "\n".join([*lines, *(f"    {detail}" for detail in gate.details)])
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps({"format_version": _FORMAT_VERSION, **document}, indent=2))
+
+
+class _Screen:
+    """Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._text = ""
+        self._printed = 0.0
+
+    def __enter__(self) -> _Screen:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bars.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Show one step of the work."""
+        if not self._console.is_terminal:
+            self._print(progress)
+            return
+        counted = progress.unit == "bytes" and progress.done is not None
+        if progress.text != self._text or self._task is None:
+            if self._task is not None:
+                self._bars.remove_task(self._task)
+            self._task = self._bars.add_task(progress.text, total=progress.total if counted else None)
+            self._text = progress.text
+        if counted:
+            self._bars.update(self._task, completed=progress.done, total=progress.total)
+
+    def _print(self, progress: Progress) -> None:
+        if progress.text == self._text and time.monotonic() - self._printed < _PLAIN_INTERVAL:
+            return
+        self._text, self._printed = progress.text, time.monotonic()
+        share = f" {progress.done / progress.total:.0%}" if progress.done and progress.total else ""
+        click.echo(f"{progress.text}{share}", err=True)
