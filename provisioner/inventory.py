@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from provisioner.profile.model import Host, NextcloudService, Profile
 
 #: Roles that each host carries, whatever runs on it.
@@ -48,6 +50,23 @@ class Inventory:
     groups: Mapping[str, tuple[str, ...]]
     group_vars_all: Mapping[str, Any]
     host_vars: Mapping[str, Mapping[str, Any]]
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Return the content of Ansible's inventory files, by their paths below the inventory folder."""
+        children: dict[str, Any] = {
+            group: {"hosts": {host: {} for host in hosts}} for group, hosts in sorted(self.groups.items())
+        }
+        hosts = {name: dict(variables) for name, variables in self.host_vars.items()}
+        return {
+            "hosts.yml": {"all": {"hosts": hosts, "children": children}},
+            "group_vars/all/main.yml": dict(self.group_vars_all),
+        }
+
+
+def dump(content: Mapping[str, Any]) -> str:
+    """Return the YAML text of an inventory file."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(dict(content), Dumper=dumper, sort_keys=False, allow_unicode=True)
 
 
 def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: str) -> Inventory:
@@ -144,6 +163,11 @@ def _tls_vars(profile: Profile) -> dict[str, Any]:
     elif tls.issuer == "acme" and tls.acme:
         variables["tls_acme_directory_url"] = tls.acme.directory_url
         variables["tls_acme_contact"] = tls.acme.contact or profile.organisation.contact
+        if tls.acme.eab_key_id:
+            variables["tls_acme_eab_key_id"] = tls.acme.eab_key_id
+            variables["tls_acme_eab_hmac_key"] = _secret("tls_acme_eab_hmac_key")
+        if tls.acme.ca_certificate_file:
+            variables["tls_acme_ca_certificate"] = _content_of(tls.acme.ca_certificate_file)
     elif tls.provided:
         variables["tls_provided_certificate_path"] = tls.provided.certificate_file
         variables["tls_provided_key_path"] = tls.provided.key_file
@@ -168,6 +192,12 @@ def _nextcloud_vars(profile: Profile, service: NextcloudService, release: Releas
         "nextcloud_trashbin_days": service.trashbin_days,
         "nextcloud_settings": dict(service.settings),
     }
+
+
+def _content_of(file: str) -> str:
+    """Return an expression for the text of a file on the controller."""
+    quoted = file.replace("\\", "\\\\").replace("'", "\\'")
+    return "{{ lookup('ansible.builtin.file', '" + quoted + "') }}"
 
 
 def _secret(name: str) -> str:

@@ -6,9 +6,6 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from provisioner import inventory
 from provisioner.checks.result import Verdict
@@ -18,7 +15,7 @@ from provisioner.engine.events import Note, Output, PlaybookFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, VerificationFailed
-from provisioner.inventory import Inventory, ReleaseRef
+from provisioner.inventory import ReleaseRef
 from provisioner.profile import read_profile
 from provisioner.profile import secrets as profile_secrets
 from provisioner.profile.secrets import SecretStore, VaultPassword
@@ -163,25 +160,8 @@ def _connect(session: Session) -> None:
 
 def _write_inventory(session: Session, releases: Mapping[str, ReleaseRef]) -> None:
     built = inventory.build(session.profile, releases, deployment=session.workspace.name)
-    session.run.write("inventory/hosts.yml", _yaml(_hosts(built)))
-    session.run.write("inventory/group_vars/all/main.yml", _yaml(dict(built.group_vars_all)))
-
-
-def _hosts(built: Inventory) -> dict[str, Any]:
-    return {
-        "all": {
-            "hosts": {name: dict(variables) for name, variables in built.host_vars.items()},
-            "children": {
-                group: {"hosts": {host: {} for host in hosts}} for group, hosts in built.groups.items()
-            },
-        }
-    }
-
-
-def _yaml(data: Mapping[str, Any]) -> str:
-    return yaml.dump(
-        dict(data), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True
-    )
+    for name, content in built.files().items():
+        session.run.write(f"inventory/{name}", inventory.dump(content))
 
 
 def _play(

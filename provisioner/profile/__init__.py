@@ -1,6 +1,12 @@
 """The profile: reading it, checking it, and the secrets that belong to it."""
 
-from provisioner.profile.load import FILE_NAME, ProfileReading, load_profile, read_profile
+from provisioner.profile.load import (
+    FILE_NAME,
+    ProfileReading,
+    find_profile,
+    load_profile,
+    read_profile,
+)
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import InvalidProfile, Problem, Severity
 
@@ -11,6 +17,7 @@ __all__ = [
     "Profile",
     "ProfileReading",
     "Severity",
+    "find_profile",
     "load_profile",
     "read_profile",
 ]

@@ -265,13 +265,18 @@ class _Composer:
             self._refuse(event, path, f"holds {describe(found)}", _RETYPE_HINT)
 
 
+def reads_as_text(plain: str) -> bool:
+    """Tell whether a plain scalar is text, and not a number, a truth value or nothing."""
+    return plain not in _WORDS and not _INTEGER.match(plain)
+
+
 def _resolve(event: yaml.ScalarEvent) -> str | int | bool | None:
     text: str = event.value
-    if event.style:  # quoted or a block: what stands there is text
+    if event.style or reads_as_text(text):  # quoted or a block: what stands there is text
         return text
     if text in _WORDS:
         return _WORDS[text]
-    return int(text) if _INTEGER.match(text) else text
+    return int(text)
 
 
 def _position(mark: _Mark | None) -> Position:

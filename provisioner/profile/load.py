@@ -10,13 +10,14 @@ from pydantic import ValidationError
 
 from provisioner.errors import ProfileError
 from provisioner.profile import document, explain, rules, salvage, surroundings
-from provisioner.profile.finding import Finding
+from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import InvalidProfile, Problem, Severity
 from provisioner.profile.sovereignty import Registry
 from provisioner.releases.catalogue import Catalogue
 
 FILE_NAME = "profile.yml"
+INVENTORIES = Path("inventories")
 _ROUNDS = 4
 
 
@@ -56,16 +57,49 @@ def read_profile(path: Path) -> ProfileReading:
         InvalidProfile: It was read, and has errors; all of them are in ``problems``.
     """
     file = path / FILE_NAME if path.is_dir() else path
-    folder = file.parent.absolute()
+    return read_content(str(file), _read(file), file.parent.absolute())
+
+
+def read_content(file: str, content: bytes, folder: Path) -> ProfileReading:
+    """Check the bytes of a profile.
+
+    Args:
+        file: Name for the messages.
+        content: What the file holds.
+        folder: The deployment's folder, absolute; relative paths in the profile count from it.
+
+    Raises:
+        InvalidProfile: The profile has errors; all of them are in ``problems``.
+    """
     try:
-        parsed = document.parse(str(file), _read(file))
+        parsed = document.parse(file, content)
     except document.UnreadableDocument as error:
-        raise InvalidProfile(str(file), [error.problem]) from None
+        raise InvalidProfile(file, [error.problem]) from None
     profile, problems = _check(parsed, folder)
-    problems = sorted(problems, key=lambda problem: (problem.line, problem.column))
+    problems.sort(key=lambda problem: (problem.line, problem.column))
     if profile is None or any(problem.severity is Severity.ERROR for problem in problems):
-        raise InvalidProfile(str(file), problems)
+        raise InvalidProfile(file, problems)
     return ProfileReading(profile, tuple(problems), folder)
+
+
+def find_profile(argument: str) -> Path:
+    """Return the path that a command line means: a file, a folder, or the name of a deployment.
+
+    Raises:
+        ProfileError: There is none of the three.
+    """
+    path = Path(argument)
+    named = INVENTORIES / argument
+    try:
+        if path.exists() or "/" in argument:
+            return path
+        if named.is_dir():
+            return named
+        known = sorted(found.parent.name for found in INVENTORIES.glob(f"*/{FILE_NAME}"))
+    except (OSError, ValueError) as error:  # a name that is too long, or holds NUL
+        raise ProfileError(f"cannot read {argument[:100]!r}", details=str(error)) from None
+    hint = suggest(argument, known) or f"`sovstack init {argument}` begins one"
+    raise ProfileError(f"there is no profile and no deployment {argument}", hint=hint)
 
 
 def _read(file: Path) -> bytes:
@@ -101,12 +135,9 @@ def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, lis
             doubtful.add(salvage.mend(data, item.finding.path, remove=item.unwanted))
             if item.meant and item.meant not in parsed.keys:
                 doubtful.add(item.meant)
-    findings = malformed
+    ruled: list[Finding] = []
     if profile is not None:
-        ruled = [
-            *rules.check(profile, Catalogue.load(), Registry.load()),
-            *surroundings.check(profile),
-        ]
-        findings = [*malformed, *(finding for finding in ruled if not finding.rests_on(doubtful))]
-    problems = [*parsed.problems, *(parsed.locate(finding) for finding in findings)]
-    return (None if malformed else profile), problems
+        ruled += rules.check(profile, Catalogue.load(), Registry.load())
+        ruled += surroundings.check(profile)
+    findings = malformed + [finding for finding in ruled if not finding.rests_on(doubtful)]
+    return (None if malformed else profile), [*parsed.problems, *map(parsed.locate, findings)]

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     StrictInt,
     ValidationInfo,
+    model_validator,
 )
 
 from provisioner.profile import values
@@ -26,27 +27,35 @@ from provisioner.profile import values
 
 def _controller_path(text: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder", ".")
-    return os.path.abspath(os.path.join(folder, os.path.expanduser(values.check_text(text))))  # noqa: PTH100, PTH111, PTH118
+    # In os.path, because the result stays text and nothing here touches a file.
+    path = os.path.join(folder, os.path.expanduser(values.check_text(text)))  # noqa: PTH111, PTH118
+    return values.check_text(os.path.abspath(path))  # noqa: PTH100
+
+
+def _format(name: str) -> Any:  # noqa: ANN401  pydantic's own declaration
+    """Return a JSON Schema format, for editors; the validator beside it decides."""
+    return Field(json_schema_extra={"format": name})
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(values.check_text)]
-HostName = Annotated[str, AfterValidator(values.check_host_name)]
-Label = Annotated[str, AfterValidator(values.check_label)]
-IpAddress = Annotated[str, AfterValidator(values.check_ip_address)]
-IpNetwork = Annotated[str, AfterValidator(values.check_ip_network)]
-NameOrAddress = Annotated[str, AfterValidator(values.check_name_or_address)]
-CountryCode = Annotated[str, AfterValidator(values.check_country)]
-EmailAddress = Annotated[str, AfterValidator(values.check_email_address)]
-HttpsUrl = Annotated[str, AfterValidator(values.check_https_url)]
-TimeZone = Annotated[str, AfterValidator(values.check_time_zone)]
-Language = Annotated[str, AfterValidator(values.check_language)]
-UserName = Annotated[str, AfterValidator(values.check_user_name)]
-SshHostKey = Annotated[str, AfterValidator(values.check_ssh_public_key)]
-VariableName = Annotated[str, AfterValidator(values.check_variable_name)]
-ReleaseVersion = Annotated[str, AfterValidator(values.check_release_version)]
-HostPath = Annotated[str, AfterValidator(values.check_host_path)]
-ControllerPath = Annotated[str, AfterValidator(_controller_path)]
+HostName = Annotated[str, _format("hostname"), AfterValidator(values.check_host_name)]
+Label = Annotated[str, _format("label"), AfterValidator(values.check_label)]
+IpAddress = Annotated[str, _format("address"), AfterValidator(values.check_ip_address)]
+IpNetwork = Annotated[str, _format("network"), AfterValidator(values.check_ip_network)]
+NameOrAddress = Annotated[str, _format("host name or address"), AfterValidator(values.check_name_or_address)]
+CountryCode = Annotated[str, _format("country code"), AfterValidator(values.check_country)]
+EmailAddress = Annotated[str, _format("email"), AfterValidator(values.check_email_address)]
+HttpsUrl = Annotated[str, _format("uri"), AfterValidator(values.check_https_url)]
+TimeZone = Annotated[str, _format("time zone"), AfterValidator(values.check_time_zone)]
+Language = Annotated[str, _format("language code"), AfterValidator(values.check_language)]
+UserName = Annotated[str, _format("user name"), AfterValidator(values.check_user_name)]
+SshHostKey = Annotated[str, _format("SSH public key"), AfterValidator(values.check_ssh_public_key)]
+VariableName = Annotated[str, _format("variable name"), AfterValidator(values.check_variable_name)]
+ReleaseVersion = Annotated[str, _format("release number"), AfterValidator(values.check_release_version)]
+HostPath = Annotated[str, _format("path on the host"), AfterValidator(values.check_host_path)]
+ControllerPath = Annotated[str, _format("path on the controller"), AfterValidator(_controller_path)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
 
 
 class _Part(BaseModel):
@@ -54,6 +63,16 @@ class _Part(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: object) -> object:
+        # A key with nothing behind it, or with everything under it commented out, is a key that is not given.
+        return (
+            {key: value for key, value in data.items() if value is not None}
+            if isinstance(data, dict)
+            else data
+        )
 
 
 class Organisation(_Part):
@@ -140,7 +159,8 @@ class NextcloudService(_Part):
     hostname: HostName = Field(description="Name under which people reach it.")
     host: Label | None = Field(None, description="Key of the host that runs it; not needed with one host.")
     version: ReleaseVersion | None = Field(
-        None, description="Release, such as `34` or `34.0.1`; without it the catalogue's default is taken."
+        None,
+        description="Release, as `sovstack releases list` shows it; otherwise the catalogue's default.",
     )
     data_directory: HostPath = Field(
         "/srv/nextcloud/data", description="Where people's files are kept on the host."
@@ -151,7 +171,7 @@ class NextcloudService(_Part):
     trashbin_days: Annotated[StrictInt, Field(ge=1, le=3650)] = Field(
         30, description="How many days deleted files are kept in the trash bin."
     )
-    settings: Mapping[str, Any] = Field(
+    settings: Settings = Field(
         default_factory=dict,
         description="Further `config.php` keys with their values, for what has no option of its own here.",
     )
@@ -173,6 +193,16 @@ class Acme(_Part):
     directory_url: HttpsUrl = Field(description="The authority's ACME directory.")
     contact: EmailAddress | None = Field(
         None, description="Account contact; without it `organisation.contact`."
+    )
+    eab_key_id: Text | None = Field(
+        None,
+        description=(
+            "Key identifier of an external account binding, where the authority wants one. Its key goes into "
+            "`secrets.yml` as `tls_acme_eab_hmac_key`."
+        ),
+    )
+    ca_certificate_file: ControllerPath | None = Field(
+        None, description="Certificate (PEM) of the authority behind an ACME server of your own."
     )
 
 
@@ -220,6 +250,8 @@ class Releases(_Part):
 
 class VaultPasswordSource(_Part):
     """Where the password of `secrets.yml` comes from; exactly one of the three."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     file: ControllerPath | None = Field(
         None, description="File on the controller whose first line is the password."

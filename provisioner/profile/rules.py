@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 
 from provisioner.errors import UsageError
 from provisioner.profile import sovereignty
@@ -23,6 +24,9 @@ from provisioner.releases.fit import find_misfits
 _BASE_MEGABYTES = 1536
 _WORKER_MEGABYTES = 100
 _USERS_PER_WORKER = 20
+_DOCUMENTATION_NETWORKS = tuple(
+    ip_network(network) for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
 
 
 def check(profile: Profile, catalogue: Catalogue, registry: Registry) -> Iterator[Finding]:
@@ -86,9 +90,16 @@ def check_placement(profile: Profile) -> Iterator[Finding]:
 
 
 def check_addresses(profile: Profile) -> Iterator[Finding]:
-    """No two hosts have one address."""
+    """No two hosts have one address, and none has one that belongs to no machine."""
     first: dict[str, str] = {}
     for name, host in profile.hosts.items():
+        if any(ip_address(host.address) in network for network in _DOCUMENTATION_NETWORKS):
+            yield Finding(
+                ("hosts", name, "address"),
+                f"{host.address} is an address for examples, which no machine has (RFC 5737, RFC 3849)",
+                "Write the host's own address.",
+                Severity.WARNING,
+            )
         other = first.setdefault(host.address, name)
         if other != name:
             yield Finding(

@@ -11,7 +11,7 @@ import secrets
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,19 +148,29 @@ def _password_from_environment(name: str) -> Secret:
 
 @dataclass(frozen=True)
 class Need:
-    """Secrets that are made together, because they fit only each other."""
+    """Secrets that come together, because they fit only each other.
+
+    Attributes:
+        names: Their names in ``stack_secrets``.
+        generate: Makes their values, in the order of the names; None for what only somebody else can give.
+        binding: Whether the values hold what the profile says, so that it has to be settled first.
+    """
 
     names: tuple[str, ...]
-    generate: Callable[[], tuple[str, ...]]
+    generate: Callable[[], tuple[str, ...]] | None
+    binding: bool = False
 
 
 def needs(profile: Profile) -> tuple[Need, ...]:
-    """Return what a profile needs to have made."""
+    """Return which secrets a profile needs."""
     wanted: list[Need] = []
     if profile.services.files:
         wanted.append(Need(("nextcloud_admin_password",), lambda: (generate_password(),)))
     if profile.tls.issuer == "internal":
-        wanted.append(Need(("tls_ca_key", "tls_ca_certificate"), lambda: _create_authority(profile)))
+        names = ("tls_ca_key", "tls_ca_certificate")
+        wanted.append(Need(names, lambda: _create_authority(profile), binding=True))
+    if profile.tls.issuer == "acme" and profile.tls.acme and profile.tls.acme.eab_key_id:
+        wanted.append(Need(("tls_acme_eab_hmac_key",), None, binding=True))
     return tuple(wanted)
 
 
@@ -234,19 +244,34 @@ class SecretStore:
         Several runs at once make each secret once. Nothing that exists is ever changed.
 
         Raises:
-            ProfileError: As in ``read``; or the authority does not permit one of the profile's host names.
+            ProfileError: As in ``read``; a secret is missing that only somebody else can give; or the
+                authority does not permit one of the profile's host names.
         """
+        wanted = needs(profile)
+        held = self._complete(wanted)
+        self._check_authority(profile, held)
+        return {name: held[name] for need in wanted for name in need.names}
+
+    def begin(self, profile: Profile) -> None:
+        """Make the file with what does not depend on the profile's contents, which are still to be edited."""
+        self._complete([need for need in needs(profile) if not need.binding])
+
+    def _complete(self, wanted: Iterable[Need]) -> Mapping[str, Secret]:
         with self._locked():
             held = dict(self.read())
             made: dict[str, Secret] = {}
-            for need in needs(profile):
-                if not all(name in held for name in need.names):
+            for need in wanted:
+                missing = [name for name in need.names if name not in held]
+                if missing and need.generate is None:
+                    raise ProfileError(
+                        f"{self.file} lacks {missing[0]}",
+                        hint=f"add it under stack_secrets: ansible-vault edit {shlex.quote(str(self.file))}",
+                    )
+                if missing and need.generate:
                     made |= zip(need.names, map(Secret, need.generate()), strict=True)
             if made:
                 self._write(held | made)
-        held |= made
-        self._check_authority(profile, held)
-        return {name: held[name] for need in needs(profile) for name in need.names}
+            return held | made
 
     def _check_authority(self, profile: Profile, held: Mapping[str, Secret]) -> None:
         if profile.tls.issuer != "internal":

@@ -9,10 +9,13 @@ import base64
 import binascii
 import ipaddress
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from provisioner.profile.characters import describe
 
+_EXPRESSION = re.compile(r"\{[{%#]")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 # Officially assigned codes of ISO 3166-1 alpha-2.
 _ISO_3166 = """
@@ -26,6 +29,7 @@ SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR
 UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_ISO_3166.split())
+_SYSTEM_FOLDERS = frozenset({"boot", "dev", "etc", "proc", "run", "sys", "tmp", "usr"})
 _SSH_KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -45,10 +49,31 @@ class MalformedValue(ValueError):
 
 
 def check_text(text: str) -> str:
-    """One line of text without blanks at its ends."""
+    """One line of text, without blanks at its ends."""
     if "\n" in text or not text.strip():
         raise MalformedValue("must be one line of text")
+    _refuse_expressions(text)
     return text.strip()
+
+
+def check_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Free settings: names with values of any depth, in which no text is an expression."""
+    _refuse_expressions(settings)
+    return settings
+
+
+def _refuse_expressions(value: object) -> None:
+    """Refuse what Ansible would evaluate when it reads the value as a variable."""
+    if isinstance(value, Mapping):
+        for item in value.items():
+            _refuse_expressions(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_expressions(item)
+    elif isinstance(value, str) and (found := _EXPRESSION.search(value)):
+        raise MalformedValue(
+            f"holds {found.group()}, which Ansible would evaluate", "Write the value itself."
+        )
 
 
 def check_host_name(text: str) -> str:
@@ -211,9 +236,9 @@ def check_variable_name(text: str) -> str:
 
 
 def check_release_version(text: str) -> str:
-    """A release's number, whole or its first parts."""
-    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}", text):
-        raise MalformedValue("is not a release number", "Write it as 34 or 34.0.1.")
+    """A release's whole number."""
+    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,3}", text):
+        raise MalformedValue("is not a release number", "Write it whole, such as 34.0.1.")
     return text
 
 
@@ -221,6 +246,8 @@ def check_host_path(text: str) -> str:
     """An absolute path on a host, without dots or characters that need quoting."""
     if not re.fullmatch(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}", text):
         raise MalformedValue("is not a usable path", "Write an absolute path such as /srv/nextcloud/data.")
+    if text.split("/")[1] in _SYSTEM_FOLDERS or f"{text}/".startswith("/opt/nextcloud/"):
+        raise MalformedValue("is a place of the system or of the program itself", "Use a folder below /srv.")
     return text
 
 
