@@ -21,7 +21,7 @@ from provisioner.errors import ProvisionerError, UsageError
 from provisioner.paths import state_dir
 
 _FORMAT_VERSION = 1
-_LAB_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_LAB_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _RESERVED = frozenset({"hostkeys"})
 RELEASES: Mapping[int, str] = {12: "bookworm", 13: "trixie"}
 """Debian releases a machine may run, and the suite of each."""
@@ -127,7 +127,7 @@ def check_name(name: str) -> str:
     if name in _RESERVED or not _LAB_NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot name a lab",
-            hint="use at most 32 of a-z, 0-9 and -, beginning with a letter; 'hostkeys' is taken",
+            hint="use at most 40 of a-z, 0-9 and -, beginning with a letter; 'hostkeys' is taken",
         )
     return name
 
