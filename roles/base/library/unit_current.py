@@ -1,0 +1,194 @@
+#!/usr/bin/python
+"""Ansible module: a systemd unit runs, and runs with the files that lie on the disk now."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: unit_current
+short_description: Keep a systemd unit enabled, running and current with its files
+description:
+  - Enables and starts a unit, and restarts or reloads it when one of its files is newer than its start.
+  - A handler is forgotten when a run is killed between the change and the handler, and the unit then keeps running
+    with its old files. This module compares the unit with its files, so the next run notices.
+  - The unit's own file and its drop-ins always count, after a daemon-reload where systemd asks for one. One drop-in can
+    be given here.
+options:
+  name:
+    description: Full name of the unit, for example C(nginx.service).
+    type: str
+    required: true
+  drop_in:
+    description: Text of C(/etc/systemd/system/NAME.d/sovstack.conf).
+    type: str
+  restart_on:
+    description: Files, or patterns of files, that the unit reads only when it starts.
+    type: list
+    elements: str
+    default: []
+  reload_on:
+    description: Files, or patterns of files, that the unit reads again when it is reloaded.
+    type: list
+    elements: str
+    default: []
+  enabled:
+    description: Whether the unit starts with the machine.
+    type: bool
+    default: true
+author:
+  - sovstack
+"""
+
+EXAMPLES = r"""
+- name: Run PostgreSQL with its current configuration
+  unit_current:
+    name: postgresql@17-main.service
+    restart_on: [/etc/postgresql/17/main/conf.d/*.conf]
+    reload_on: [/etc/postgresql/17/main/pg_hba.conf]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in this order.
+  returned: always
+  type: list
+  elements: str
+  sample: [daemon-reload, restart]
+"""
+
+import datetime as dt
+import glob
+import os
+import pathlib
+
+from ansible.module_utils.basic import AnsibleModule
+
+PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths"
+# systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
+RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
+UNITS = pathlib.Path("/etc/systemd/system")
+
+
+def timestamp(text: str) -> float:
+    """Seconds since the epoch of systemd's `Tue 2026-11-24 08:16:14.123456 UTC`; 0.0 where it says nothing."""
+    fields = text.split()
+    if len(fields) != 4:
+        return 0.0
+    moment = dt.datetime.strptime(" ".join(fields[1:3]), "%Y-%m-%d %H:%M:%S.%f")
+    return moment.replace(tzinfo=dt.timezone.utc).timestamp()  # noqa: UP017  # Python 3.9 and 3.10 are hosts too
+
+
+def newest(patterns: list[str]) -> float:
+    """Time of the last change among the files that match; 0.0 where none does."""
+    return max((os.stat(path).st_mtime for pattern in patterns for path in glob.glob(pattern)), default=0.0)
+
+
+class Unit:
+    """One unit as `systemctl` sees it."""
+
+    def __init__(self, module: AnsibleModule, name: str) -> None:
+        """Read the unit's properties."""
+        self.module = module
+        self.name = name
+        self.properties = self.read()
+
+    def systemctl(self, *arguments: str) -> str:
+        """Run systemctl; the module fails with the unit's last log lines where it does."""
+        status, output, errors = self.module.run_command(["systemctl", *arguments])
+        if status != 0:
+            log = self.module.run_command(["journalctl", "--no-pager", "--lines=20", "--output=cat", "-u", self.name])[1]
+            self.module.fail_json(msg=f"systemctl {' '.join(arguments)}: {errors.strip()}", log=log.splitlines())
+        return str(output)
+
+    def read(self) -> dict[str, str]:
+        """Properties by name."""
+        output = self.systemctl("show", self.name, f"--property={PROPERTIES}", "--timestamp=us+utc")
+        return dict(line.partition("=")[::2] for line in output.splitlines())
+
+    @property
+    def stamp(self) -> pathlib.Path:
+        """File whose time is that of the last reload made here."""
+        return RELOAD_STAMPS / self.name
+
+    @property
+    def drop_in(self) -> pathlib.Path:
+        """The drop-in that is managed here."""
+        return UNITS / f"{self.name}.d/sovstack.conf"
+
+    def write_drop_in(self, text: str) -> None:
+        """Replace the drop-in in one step."""
+        self.drop_in.parent.mkdir(mode=0o755, exist_ok=True)
+        part = self.drop_in.with_suffix(".part")  # systemd reads names that end in .conf only
+        part.write_text(text, encoding="utf-8")
+        part.chmod(0o644)
+        part.replace(self.drop_in)
+        self.properties = self.read()
+
+    def pending(self, *, enabled: bool, restart_on: list[str], reload_on: list[str]) -> list[str]:
+        """The systemctl verbs that are still needed, in their order."""
+        if self.properties["LoadState"] == "not-found":
+            return ["enable", "start"]
+        verbs = []
+        own = [self.properties["FragmentPath"], *self.properties["DropInPaths"].split()]
+        started = timestamp(self.properties["ActiveEnterTimestamp"])
+        if self.properties["NeedDaemonReload"] == "yes":
+            verbs.append("daemon-reload")
+        if enabled and self.properties["UnitFileState"] in {"disabled", "masked"}:
+            verbs.append("enable")
+        if self.properties["ActiveState"] not in {"active", "reloading"}:
+            verbs.append("start")
+        elif newest([*restart_on, *own]) > started:
+            verbs.append("restart")
+        elif newest(reload_on) > max(started, newest([str(self.stamp)])):
+            verbs.append("reload")
+        return verbs
+
+    def apply(self, verb: str) -> None:
+        """Run one of the verbs of `pending`."""
+        if verb == "daemon-reload":
+            self.systemctl(verb)
+            return
+        if verb == "start":
+            # A unit that failed too often in a row refuses to start until it is told to forget it.
+            self.module.run_command(["systemctl", "reset-failed", self.name])
+        if verb == "reload":
+            RELOAD_STAMPS.mkdir(parents=True, exist_ok=True)
+            self.stamp.touch()  # before the reload: a file that changes meanwhile is newer
+        self.systemctl(verb, self.name)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "drop_in": {"type": "str"},
+            "restart_on": {"type": "list", "elements": "str", "default": []},
+            "reload_on": {"type": "list", "elements": "str", "default": []},
+            "enabled": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    unit = Unit(module, module.params["name"])
+    text = unit.drop_in.read_text(encoding="utf-8") if unit.drop_in.exists() else ""
+    wanted_text = text if module.params["drop_in"] is None else module.params["drop_in"]
+    state = unit.properties["ActiveState"]
+    if text != wanted_text and not module.check_mode:
+        unit.write_drop_in(wanted_text)
+    verbs = unit.pending(**{key: module.params[key] for key in ("enabled", "restart_on", "reload_on")})
+    if text != wanted_text and module.check_mode and not {"start", "restart"} & set(verbs):
+        verbs = ["daemon-reload", *(verb for verb in verbs if verb != "reload"), "restart"]
+    if verbs and not module.check_mode:
+        if unit.properties["LoadState"] == "not-found":
+            unit.systemctl("daemon-reload")
+        for verb in verbs:
+            unit.apply(verb)
+    diff = [{"before": f"{state}\n", "after": f"{', '.join(verbs) or state}\n", "before_header": unit.name, "after_header": unit.name}]
+    if text != wanted_text:
+        path = str(unit.drop_in)
+        diff.append({"before": text, "after": wanted_text, "before_header": path, "after_header": path})
+    module.exit_json(changed=bool(verbs), actions=verbs, diff=diff)
+
+
+if __name__ == "__main__":
+    main()

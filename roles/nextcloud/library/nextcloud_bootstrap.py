@@ -1,0 +1,95 @@
+#!/usr/bin/python
+"""Ansible module: what an installation or an upgrade of Nextcloud leaves to do, once."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nextcloud_bootstrap
+short_description: First administrator, indices and repairs of a Nextcloud
+description:
+  - After an installation it makes the first administrator; after that and after every upgrade it adds what the database
+    lacks and runs the repairs that Nextcloud leaves to the administrator. Recorded, so that it happens once per version.
+  - The administrator is not made again when somebody removes the account later, and its password is never reset.
+options:
+  admin_user: {description: Name of the first administrator., type: str, required: true}
+  admin_password: {description: Password of the first administrator., type: str, required: true, no_log: true}
+  config_dir: {description: Folder of config.php., type: path, required: true}
+  current_link: {description: Link to the release in use., type: path, required: true}
+  state_path: {description: Where the role records its state., type: path, required: true}
+  user: {description: The web user., type: str, required: true}
+author: [sovstack]
+"""
+
+EXAMPLES = r"""
+- name: Complete the installation
+  nextcloud_bootstrap:
+    admin_user: admin
+    admin_password: "{{ nextcloud_admin_password }}"
+    config_dir: /etc/nextcloud
+    current_link: /opt/nextcloud/current
+    state_path: /var/lib/nextcloud/state.json
+    user: www-data
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode.
+  returned: always
+  type: list
+  elements: str
+  sample: [occ db:add-missing-indices]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance, Tree
+
+UPKEEP = (
+    ("db:add-missing-columns",),
+    ("db:add-missing-indices",),
+    ("db:add-missing-primary-keys",),
+    ("maintenance:repair", "--include-expensive"),
+    ("background:cron",),
+)
+
+
+def make_administrator(instance: Instance, user: str, password: str) -> None:
+    """Make the account and its membership; either may be there from a run that was cut off."""
+    if instance.run(["php", str(instance.current_link / "occ"), "--no-interaction", "user:info", user])[0] != 0:
+        # The environment is not shown by `ps`, as arguments would be.
+        instance.occ("user:add", "--password-from-env", user, environment={"OC_PASS": password})
+    instance.occ("group:adduser", "admin", user)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "admin_user": {"type": "str", "required": True},
+            "admin_password": {"type": "str", "required": True, "no_log": True},
+            **INSTANCE_ARGUMENTS,
+        },
+        supports_check_mode=True,
+    )
+    instance = Instance(module)
+    version = Tree(instance.current_link).version
+    state = instance.read_state()
+    fresh = state.get("phase") == "installing"
+    done = state == {"phase": "ready", "version": version}
+    actions = [] if done else [f"occ {' '.join(command)}" for command in UPKEEP]
+    if fresh:
+        actions.insert(0, f"make the administrator {module.params['admin_user']}")
+    if actions and not module.check_mode:
+        if fresh:
+            make_administrator(instance, module.params["admin_user"], module.params["admin_password"])
+        instance.write_state("settling", version)
+        for command in UPKEEP:
+            instance.occ(*command)
+        instance.write_state("ready", version)
+    module.exit_json(
+        changed=bool(actions), actions=actions, diff={"before": "", "after": "".join(f"{line}\n" for line in actions)}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""What the Nextcloud modules share: the release tree, the configuration on the disk, and `occ`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Arguments that every module of the role takes: where this instance lives.
+INSTANCE_ARGUMENTS: dict[str, Any] = {
+    "config_dir": {"type": "path", "required": True},
+    "current_link": {"type": "path", "required": True},
+    "state_path": {"type": "path", "required": True},
+    "user": {"type": "str", "required": True},
+}
+
+# Reads the configuration the way lib/private/Config.php (34.0.1) does: config.php, then *.config.php in natural order,
+# merged by array_replace_recursive. Only this user may run it: the files belong to the web user, and they are code.
+READ_CONFIG = """
+class OC { public static $SERVERROOT = "."; }
+$files = [$argv[1] . "/config.php"];
+$extra = glob($argv[1] . "/*.config.php");
+natsort($extra);
+$all = [];
+foreach (array_merge($files, $extra) as $file) {
+    $CONFIG = [];
+    if (is_file($file)) include $file;
+    $all = array_replace_recursive($all, $CONFIG);
+}
+echo json_encode($all ?: new stdClass, JSON_THROW_ON_ERROR);
+"""
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Version as numbers: `34.0.1` and `34.0.1.2` compare as Nextcloud compares them."""
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+class Tree:
+    """One unpacked release."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """A release at `path`, which need not exist."""
+        self.path = pathlib.Path(path)
+
+    def _version_file(self) -> str:
+        try:
+            return (self.path / "version.php").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+
+    @property
+    def version(self) -> str:
+        """Four numbers with dots, for example `34.0.1.2`; empty where there is no release."""
+        match = re.search(r"\$OC_Version\s*=\s*(?:array\(|\[)([\d,\s]+)", self._version_file())
+        return ".".join(str(number) for number in version_of(match[1])) if match else ""
+
+    @property
+    def name(self) -> str:
+        """The version as people say it, for example `34.0.1`; empty where there is no release."""
+        match = re.search(r"\$OC_VersionString\s*=\s*['\"]([^'\"]+)", self._version_file())
+        return match[1] if match else ""
+
+    @property
+    def upgrades_from(self) -> list[str]:
+        """`major.minor` of the versions that this release can upgrade, from $OC_VersionCanBeUpgradedFrom."""
+        match = re.search(r"'nextcloud'\s*=>\s*(?:array\s*\(|\[)([^)\]]*)", self._version_file())
+        return re.findall(r"'(\d+\.\d+)'\s*=>\s*true", match[1]) if match else []
+
+    def accepts(self, version: str) -> bool:
+        """Whether an instance at `version` may be upgraded to this release (lib/private/Updater.php)."""
+        numbers = version_of(version)
+        return ".".join(map(str, numbers[:2])) in self.upgrades_from and numbers <= version_of(self.version)
+
+
+class Instance:
+    """One Nextcloud: its configuration, its state as the role left it, and its commands."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Take the paths from the module's arguments."""
+        self.module = module
+        self.user: str = module.params["user"]
+        self.config_dir = pathlib.Path(module.params["config_dir"])
+        self.current_link = pathlib.Path(module.params["current_link"])
+        self.state_path = pathlib.Path(module.params["state_path"])
+
+    def run(self, command: list[str], environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Run a command as the web user. Gives status, output and errors."""
+        status, output, errors = self.module.run_command(
+            ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--init-groups", "--", *command],
+            environ_update={"NEXTCLOUD_CONFIG_DIR": str(self.config_dir), "HOME": "/", **(environment or {})},
+            cwd="/",
+        )
+        return int(status), str(output), str(errors)
+
+    def require(self, command: list[str], environment: dict[str, str] | None = None) -> str:
+        """Run a command as the web user; where it fails, the module fails with its last lines."""
+        status, output, errors = self.run(command, environment)
+        if status != 0:
+            lines = (output + errors).strip().splitlines()[-20:]
+            self.module.fail_json(msg=f"{' '.join(command[:4])} ended with {status}: {lines[-1] if lines else ''}", log=lines)
+        return output
+
+    def occ(self, *arguments: str, tree: Tree | None = None, environment: dict[str, str] | None = None) -> str:
+        """Run an occ command of the current release, or of `tree`."""
+        path = (tree or Tree(self.current_link)).path / "occ"
+        command = ["php", "-d", "memory_limit=512M", str(path), "--no-interaction", "--no-ansi", *arguments]
+        return self.require(command, environment)
+
+    def occ_json(self, *arguments: str) -> Any:
+        """Run an occ command of the current release and read what it prints as JSON."""
+        output = self.occ(*arguments, "--output=json")
+        # A notice of PHP or of an app may precede the answer.
+        start = min((position for position in (output.find("{"), output.find("[")) if position >= 0), default=0)
+        return json.loads(output[start:])
+
+    def read_config(self) -> dict[str, Any]:
+        """The merged configuration; empty where there is none yet."""
+        if not (self.config_dir / "config.php").exists():
+            return {}
+        answer: dict[str, Any] = json.loads(self.require(["php", "-r", READ_CONFIG, "--", str(self.config_dir)]))
+        return answer
+
+    def read_state(self) -> dict[str, str]:
+        """What the role recorded: `phase` (installing, upgrading, settling, ready) and `version`."""
+        try:
+            state: dict[str, str] = json.loads(self.state_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return state
+
+    def write_state(self, phase: str, version: str) -> None:
+        """Record a phase before it begins, so that a run that follows a killed one knows what it finds."""
+        part = self.state_path.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as file:
+            json.dump({"phase": phase, "version": version}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.state_path)
