@@ -1,7 +1,8 @@
 """Measure ``sovstack apply`` against the floor: the same packages and archive by a bare shell script.
 
 On two fresh lab machines, in one run: ``apply`` on the first, the floor with exactly the packages that apply
-installed on the second, then ``apply`` again on the first. A table goes to standard error, JSON to standard output.
+installed on the second, then ``apply`` again on the first. A table goes to standard error, JSON to standard
+output.
 """
 
 from __future__ import annotations

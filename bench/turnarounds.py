@@ -17,9 +17,9 @@ _SO_RCVBUFFORCE = 33
 class Turnarounds:
     """Counts, while the ``with`` block runs, how often a host answered the controller over SSH.
 
-    One round trip: on one TCP connection to port 22, payload from the controller followed by payload from the
-    host. A command and its output are one; so is a burst of packets and the answer to it. In the transfer of a
-    large file, each growth of the window that the host grants is one too. Needs root.
+    One round trip: on one TCP connection to port 22, payload from the controller followed by payload from
+    the host. A command and its output are one; so is a burst of packets and the answer to it. In the transfer
+    of a large file, each growth of the window that the host grants is one too. Needs root.
     """
 
     def __init__(self, bridge: str) -> None:
