@@ -1,0 +1,53 @@
+"""Probes from the controller: what users and strangers see of the deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+
+from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
+from provisioner.checks.outside.files import FILES_PROMISES
+from provisioner.checks.outside.ports import PORT_PROMISES
+from provisioner.checks.outside.target import FilesTarget, HostTarget, WebTarget
+from provisioner.checks.outside.tls import TLS_PROMISES
+from provisioner.checks.outside.web import WEB_PROMISES
+from provisioner.checks.result import Check
+
+__all__ = ["FilesTarget", "HostTarget", "WebTarget", "run"]
+
+_AT_ONCE = 8
+
+
+def run(
+    *,
+    web: Sequence[WebTarget] = (),
+    files: Sequence[FilesTarget] = (),
+    hosts: Sequence[HostTarget] = (),
+) -> Generator[Check, None, None]:
+    """Hold every promise against every target and yield each check as soon as it is known.
+
+    Args:
+        web: Web services: TLS, certificate, redirect, headers.
+        files: Nextclouds: status, log-in, WebDAV round trip, background jobs. Their ``web`` is not in ``web``
+            by itself.
+        hosts: Hosts of ours: open TCP ports.
+
+    What cannot be looked at is a check with verdict ``not_assessed``; nothing is raised for it.
+    """
+    holds: list[Callable[[], Check]] = [
+        *(partial(promise.hold, host, host.name) for host in hosts for promise in PORT_PROMISES),
+        *(partial(promise.hold, one, one.web.hostname) for one in files for promise in FILES_PROMISES),
+        *(
+            partial(promise.hold, one, one.hostname)
+            for one in web
+            for promise in (*TLS_PROMISES, *CERTIFICATE_PROMISES, *WEB_PROMISES)
+        ),
+    ]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="probe") as pool:
+        pending = [pool.submit(hold) for hold in holds]
+        try:
+            for done in as_completed(pending):
+                yield done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
