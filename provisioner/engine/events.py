@@ -69,6 +69,13 @@ class Progressed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast(Event):
+    """How many seconds the run will still take, as earlier runs went."""
+
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Event):
     """Something the reader should know: a warning of a tool or of the pipeline itself."""
 

@@ -31,7 +31,7 @@ from typing import Any
 from provisioner.engine import events
 from provisioner.engine.content import Content
 from provisioner.engine.processes import MARK, end_marked
-from provisioner.engine.translation import translate
+from provisioner.engine.translation import Translator
 from provisioner.errors import Unavailable, UsageError
 
 _INHERITED = frozenset(
@@ -122,11 +122,12 @@ def run(request: RunRequest) -> Generator[events.Event, None, None]:
     """
     inbox: queue.SimpleQueue[dict[str, Any] | _End] = queue.SimpleQueue()
     stop = threading.Event()
+    translator = Translator()
     worker = threading.Thread(target=_run_ansible, args=(request, inbox, stop), name="ansible", daemon=True)
     worker.start()
     try:
         while not isinstance(raw := inbox.get(), _End):
-            yield from translate(raw, now=time.time())
+            yield from translator.translate(raw, now=time.time())
     finally:
         stop.set()
         if worker.is_alive():
@@ -219,6 +220,8 @@ def _environment(request: RunRequest, home: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_NOCOWS": "True",
         "ANSIBLE_LOCALHOST_WARNING": "False",
+        # For those who develop roles; molecule shows them. A customer's report is no place for them.
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
     }
     if request.transport is Transport.MITOGEN:
         spec = importlib.util.find_spec("ansible_mitogen")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -29,29 +30,84 @@ _SILENT = ("playbook_on_start", "playbook_on_notify", "playbook_on_include", "EO
 
 _Data = Mapping[str, Any]
 
+# How Ansible's default output begins the line of a task that changed something.
+_PRINTED_CHANGED = re.compile(r"^changed: \[", re.MULTILINE)
 # ansible-core 2.19 says this where a module gave none.
 _NO_TRACEBACK = "(traceback unavailable)"
 
 
-def translate(raw: _Data, *, now: float) -> Iterator[Event]:
-    """Yield what one event of ansible-runner means.
+class Translator:
+    """Translate the events of one playbook run, in their order.
 
-    Args:
-        raw: The dictionary as given to the event handler.
-        now: Seconds since the epoch, for an event without a time of its own.
+    It remembers one thing: which looped tasks changed something. ansible-runner 2.4.3 replaces the whole
+    result of a ``no_log`` task, ``changed`` included, and what is left is the line that Ansible printed; a
+    loop prints one per item and none for the task.
     """
-    kind = str(raw.get("event", ""))
-    data: _Data = raw.get("event_data") or {}
-    time = _time(raw.get("created"), now)
-    if kind in _SILENT:
-        return
-    if kind in _OUTCOMES:
-        yield from _finished(kind, data, time)
-    elif kind in _ITEM_OUTCOMES:
-        yield events.ItemFinished(
-            time=time, outcome=_item_outcome(kind, data), message=_message(_result(data)), **_where(data)
+
+    def __init__(self) -> None:
+        """Begin a run."""
+        self._changed_loops: set[tuple[str, str]] = set()
+
+    def translate(self, raw: _Data, *, now: float) -> Iterator[Event]:
+        """Yield what one event means.
+
+        Args:
+            raw: The dictionary as given to ansible-runner's event handler.
+            now: Seconds since the epoch, for an event without a time of its own.
+        """
+        kind = str(raw.get("event", ""))
+        data: _Data = raw.get("event_data") or {}
+        time = _time(raw.get("created"), now)
+        if kind in _OUTCOMES:
+            yield self._finished(raw, data, time)
+        elif kind in _ITEM_OUTCOMES:
+            yield self._item_finished(raw, data, time)
+        elif kind in _NOTES:
+            if text := " ".join(str(raw.get("stdout") or "").split()):
+                yield events.Note(time=time, text=text, source="ansible")
+        elif kind == "verbose":
+            if text := str(raw.get("stdout") or "").rstrip():
+                yield events.Output(time=time, text=text)
+        elif kind not in _SILENT:
+            yield from _translate_simple(kind, data, time)
+
+    def _finished(self, raw: _Data, data: _Data, time: float) -> Event:
+        outcome = _OUTCOMES[str(raw["event"])]
+        if outcome is Outcome.OK and self._is_changed(raw, data):
+            outcome = Outcome.CHANGED
+        if outcome is Outcome.FAILED and data.get("ignore_errors"):
+            outcome = Outcome.IGNORED
+        bad = outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.IGNORED)
+        result = _result(data)
+        return events.TaskFinished(
+            time=time,
+            play=str(data.get("play") or ""),
+            outcome=outcome,
+            seconds=float(data.get("duration") or 0.0),
+            message=_message(result) if bad else "",
+            output=_output(result) if bad else "",
+            place=str(data.get("task_path") or "") if bad else "",
+            **_where(data),
         )
-    elif kind in ("playbook_on_task_start", "playbook_on_handler_task_start"):
+
+    def _item_finished(self, raw: _Data, data: _Data, time: float) -> Event:
+        outcome = _ITEM_OUTCOMES[str(raw["event"])]
+        if outcome is Outcome.OK and self._is_changed(raw, data):
+            outcome = Outcome.CHANGED
+            self._changed_loops.add(_task_on_host(data))
+        message = _message(_result(data)) if outcome is Outcome.FAILED else ""
+        return events.ItemFinished(time=time, outcome=outcome, message=message, **_where(data))
+
+    def _is_changed(self, raw: _Data, data: _Data) -> bool:
+        result = _result(data)
+        if "censored" not in result:
+            return result.get("changed") is True
+        printed = _PRINTED_CHANGED.search(str(raw.get("stdout") or ""))
+        return bool(printed) or _task_on_host(data) in self._changed_loops
+
+
+def _translate_simple(kind: str, data: _Data, time: float) -> Iterator[Event]:
+    if kind in ("playbook_on_task_start", "playbook_on_handler_task_start"):
         yield events.TaskStarted(
             time=time,
             play=str(data.get("play") or ""),
@@ -71,34 +127,12 @@ def translate(raw: _Data, *, now: float) -> Iterator[Event]:
         yield events.TaskRetried(time=time, attempt=int(_result(data).get("attempts") or 0), **_where(data))
     elif kind == "playbook_on_stats":
         yield events.Totals(time=time, hosts=_totals(data))
-    elif kind in _NOTES:
-        if text := str(raw.get("stdout") or "").strip():
-            yield events.Note(time=time, text=text, source="ansible")
-    elif kind == "verbose":
-        if text := str(raw.get("stdout") or "").rstrip():
-            yield events.Output(time=time, text=text)
     else:
         yield events.Unknown(time=time, kind=kind, data=dict(data))
 
 
-def _finished(kind: str, data: _Data, time: float) -> Iterator[Event]:
-    result = _result(data)
-    outcome = _OUTCOMES[kind]
-    if outcome is Outcome.OK and result.get("changed") is True:
-        outcome = Outcome.CHANGED
-    if outcome is Outcome.FAILED and data.get("ignore_errors"):
-        outcome = Outcome.IGNORED
-    bad = outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.IGNORED)
-    yield events.TaskFinished(
-        time=time,
-        play=str(data.get("play") or ""),
-        outcome=outcome,
-        seconds=float(data.get("duration") or 0.0),
-        message=_message(result) if bad else "",
-        output=_output(result) if bad else "",
-        place=str(data.get("task_path") or "") if bad else "",
-        **_where(data),
-    )
+def _task_on_host(data: _Data) -> tuple[str, str]:
+    return str(data.get("host") or ""), str(data.get("task_uuid") or "")
 
 
 def _where(data: _Data) -> dict[str, str]:
@@ -112,11 +146,6 @@ def _where(data: _Data) -> dict[str, str]:
 def _result(data: _Data) -> _Data:
     result = data.get("res")
     return result if isinstance(result, Mapping) else {}
-
-
-def _item_outcome(kind: str, data: _Data) -> Outcome:
-    outcome = _ITEM_OUTCOMES[kind]
-    return Outcome.CHANGED if outcome is Outcome.OK and _result(data).get("changed") is True else outcome
 
 
 def _message(result: _Data) -> str:
