@@ -45,6 +45,7 @@ _PACKAGES = (
 _FINISH = (
     'rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf',
     ': > "$1"/etc/machine-id',
+    'touch --date=@0 "$1"/var/lib/apt/lists',  # no lists are no fresh lists
     'chroot "$1" update-ca-certificates',
     'chroot "$1" systemctl enable systemd-networkd.service',
 )
