@@ -58,8 +58,10 @@ def _explain(item: ErrorDetails) -> Malformation:
     path: ValuePath = item["loc"][:-1] if of_key else item["loc"]
     problem = context.get("error")
     if isinstance(problem, MalformedValue):
-        shown = f"{_name(given)} {problem.message}" if isinstance(given, str) else problem.message
-        return Malformation(Finding(path, shown, problem.hint, at_key=of_key), unwanted=of_key)
+        shown = f"{_name(given)} " if isinstance(given, str) and not problem.confidential else ""
+        return Malformation(
+            Finding(path, shown + problem.message, problem.hint, at_key=of_key), unwanted=of_key
+        )
     if kind == "extra_forbidden":
         return _explain_unknown(path)
     if kind == "missing":
@@ -67,7 +69,8 @@ def _explain(item: ErrorDetails) -> Malformation:
     if kind == "literal_error":
         return Malformation(_explain_choice(path, given))
     if limit := _LIMITS.get(kind):
-        return Malformation(Finding(path, limit.format_map(context)))
+        # "Too few entries" rests on the entries: one that was taken out as malformed is named already.
+        return Malformation(Finding(path, limit.format_map(context), because=(path,)))
     wanted = _KINDS.get(kind, "is not usable")
     return Malformation(Finding(path, f"{wanted}; here is {_name(given)}", _kind_hint(item)))
 

@@ -169,6 +169,7 @@ def check_vault_password(profile: Profile) -> Iterator[Finding]:
             "Keep one of them."
             if given
             else "Add one, such as file: ~/.config/sovstack/NAME.vault-password.",
+            because=(("secrets", "vault_password"),),
         )
 
 

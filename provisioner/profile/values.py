@@ -40,12 +40,19 @@ _SSH_KEY_TYPES = (
 
 
 class MalformedValue(ValueError):
-    """A value is not of the form that is wanted; ``hint`` says how to mend it."""
+    """A value is not of the form that is wanted.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    Attributes:
+        message: What is wrong; it follows the value, if that is shown.
+        hint: How to mend it.
+        confidential: Whether the value is perhaps a secret that was put in the wrong place.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, confidential: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.confidential = confidential
 
 
 def check_text(text: str) -> str:
@@ -182,7 +189,8 @@ def check_https_url(text: str) -> str:
     if parts.scheme != "https" or not parts.hostname or re.search(r"[\s\x00-\x1f]", text):
         raise MalformedValue("must be a URL that begins with https://")
     if parts.username or parts.password:
-        raise MalformedValue("holds a user or password", "Take it out; a profile holds no secrets.")
+        hint = "Take it out; a profile holds no secrets."
+        raise MalformedValue("holds a user or password", hint, confidential=True)
     if parts.query or parts.fragment:
         raise MalformedValue("must not have a query or fragment")
     check_name_or_address(parts.hostname)
@@ -229,9 +237,8 @@ def check_ssh_public_key(text: str) -> str:
 def check_variable_name(text: str) -> str:
     """The name of an environment variable."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", text):
-        raise MalformedValue(
-            "is not the name of an environment variable", "Write the name, not the password."
-        )
+        hint = "Write the name, not the password."
+        raise MalformedValue("is not the name of an environment variable", hint, confidential=True)
     return text
 
 
