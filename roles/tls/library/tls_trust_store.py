@@ -1,0 +1,84 @@
+#!/usr/bin/python
+"""Keep the deployment's own certificate authorities, and no others of ours, in the host's trust store."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: tls_trust_store
+short_description: Keep the deployment's own certificate authorities in the host's trust store
+description:
+  - Compares the trust store itself, so a run that was killed half-way is completed by the next one.
+options:
+  certificates:
+    description: PEM certificates by name. An earlier one of this module that is not named is removed.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Trust the internal authority
+  tls_trust_store:
+    certificates:
+      internal: "{{ tls_ca_certificate }}"
+"""
+
+_PREFIX = "sovstack-"
+_SOURCES = Path("/usr/local/share/ca-certificates")
+_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def read(path: Path) -> str:
+    """The file's text; empty when there is none."""
+    return path.read_text() if path.exists() else ""
+
+
+def write(path: Path, content: str) -> None:
+    """Replace a file in one step."""
+    path.parent.mkdir(0o755, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(content)
+    Path(temporary).chmod(0o644)
+    Path(temporary).rename(path)
+
+
+def is_bundle_current(certificates: Iterable[str]) -> bool:
+    """Whether the bundle holds the certificates and was made after the last one came or went."""
+    bundle = read(_BUNDLE)
+    if not all(pem in bundle for pem in certificates):
+        return False
+    return not _SOURCES.exists() or _BUNDLE.stat().st_mtime >= _SOURCES.stat().st_mtime
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={"certificates": {"type": "dict", "required": True}}, supports_check_mode=True
+    )
+    wanted = {
+        _SOURCES / f"{_PREFIX}{name}.crt": pem.strip() + "\n"
+        for name, pem in module.params["certificates"].items()
+    }
+    found = {path: read(path) for path in _SOURCES.glob(f"{_PREFIX}*.crt")}
+    is_current = found == wanted and is_bundle_current(wanted.values())
+    if not is_current and not module.check_mode:
+        for path in found.keys() - wanted.keys():
+            path.unlink()
+        for path, pem in wanted.items():
+            write(path, pem)
+        module.run_command(["/usr/sbin/update-ca-certificates"], check_rc=True)
+    module.exit_json(
+        changed=not is_current,
+        diff={"before": "".join(found.values()), "after": "".join(wanted.values())},
+    )
+
+
+if __name__ == "__main__":
+    main()
