@@ -13,12 +13,13 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from provisioner.errors import ProvisionerError
-from provisioner.lab import apt, lock
+from provisioner.lab import apt, lock, record
 from provisioner.lab.command import run
 from provisioner.lab.record import RELEASES
 from provisioner.paths import cache_dir
@@ -99,6 +100,7 @@ def ensure(release: int, progress: Callable[[str], None]) -> Path:
             if not image.exists():
                 progress(f"making the base image of Debian {release}, once: about a minute")
                 _build(recipe, image)
+                _prune(image)
     return image
 
 
@@ -138,6 +140,29 @@ def _build(recipe: Recipe, image: Path) -> None:
     os.sync()  # the name promises a whole image, also after a power cut
     root.rename(image)
     shutil.rmtree(workshop)
+
+
+def _prune(current: Path) -> None:
+    """Remove images that ``current`` replaced: a day old, of no recorded lab, under no running machine."""
+    release = current.name.rpartition("-")[0]
+    recorded = {machine.image for lab in record.load_all() for machine in lab.machines.values()}
+    for image in current.parent.glob(f"{release}-*"):
+        if image.is_dir() and image != current and str(image) not in recorded:
+            a_day_old = time.time() - image.stat().st_mtime > 24 * 3600
+            if a_day_old and not _is_mounted(image):
+                shutil.rmtree(image)
+                image.with_suffix(".log").unlink(missing_ok=True)
+
+
+def _is_mounted(image: Path) -> bool:
+    """Tell whether a machine of any user lives on the image; each mounts it in a namespace of its own."""
+    for mounts in Path("/proc").glob("[0-9]*/mounts"):
+        try:
+            if f"lowerdir={image}," in mounts.read_text():
+                return True
+        except OSError:
+            continue  # the process ended
+    return False
 
 
 def _contained(command: list[str]) -> list[str]:

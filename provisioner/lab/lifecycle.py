@@ -94,6 +94,8 @@ def up(
                 lab = lab.with_machine(fresh)
         record.save(lab)
         network.make(lab)
+        for obstacle in network.obstacles():
+            progress(f"warning: {obstacle}; machines may not reach their package sources")
         keys.write_client_files(lab)
         idle = [number for number in lab.machines if _state(lab, number) is not State.RUNNING]
         for number in idle:
@@ -112,6 +114,7 @@ def down(name: str) -> bool:
         Busy: Another command works on the lab.
         ProvisionerError: Something could not be removed; the record stays, and ``down`` can be repeated.
     """
+    requirements.check_root()
     with lock.hold_lab(name):
         lab = record.load(name)
         if lab is None:
@@ -164,6 +167,7 @@ def stop(name: str, number: int) -> None:
     Raises:
         ProvisionerError: It was not down after a minute and a half; it still runs.
     """
+    requirements.check_root()
     with lock.hold_lab(name):
         lab = record.require(name)
         group = cgroup.group_of(lab, number)
@@ -174,6 +178,7 @@ def stop(name: str, number: int) -> None:
 
 def kill(name: str, number: int) -> None:
     """Pull the machine's plug: every process of it ends at once; its disk stays as it was at that moment."""
+    requirements.check_root()
     with lock.hold_lab(name):
         lab = record.require(name)
         cgroup.remove(cgroup.group_of(lab, number))

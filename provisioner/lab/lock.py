@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provisioner.errors import Busy
+from provisioner.errors import Busy, ProvisionerError
 from provisioner.lab import record
 
 _WAIT_SECONDS = 10.0
@@ -51,7 +51,18 @@ def hold(path: Path, busy: str, wait_seconds: float = _WAIT_SECONDS) -> Iterator
 
 @contextmanager
 def hold_lab(name: str) -> Iterator[None]:
-    """Hold the lock of one lab: its record and everything it names is ours to change."""
+    """Hold the lock of one lab: its record and everything it names is ours to change.
+
+    Raises:
+        Busy: Another command works on the lab.
+        ProvisionerError: What was done under the lock met a full disk, a missing right or the like.
+    """
     path = record.lab_home() / f".{record.check_name(name)}.lock"
-    with hold(path, f"another command is working on lab {name}"):
-        yield
+    try:
+        with hold(path, f"another command is working on lab {name}"):
+            yield
+    except OSError as error:
+        raise ProvisionerError(
+            f"lab {name} cannot be worked on: {error.strerror or error}: {error.filename or path}",
+            hint=f"then `sovstack lab up {name}` completes it, and `sovstack lab down {name}` removes it",
+        ) from error

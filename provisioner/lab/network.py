@@ -51,6 +51,20 @@ def make(lab: Lab) -> None:
         run(["nft", "-f", "-"], stdin=_ruleset(lab))
 
 
+def obstacles() -> list[str]:
+    """Return what on this computer drops forwarded packets beside the lab's rules, as Docker's and ufw's do.
+
+    A packet that one chain accepts is still seen, and dropped, by the others of the same hook.
+    """
+    listed = json.loads(run(["nft", "--json", "list", "chains"]))["nftables"]
+    chains = (entry["chain"] for entry in listed if "chain" in entry)
+    return [
+        f"the nftables chain {chain['family']} {chain['table']} {chain['name']} drops what it does not know"
+        for chain in chains
+        if chain.get("hook") == "forward" and chain.get("policy") == "drop"
+    ]
+
+
 def remove(lab: Lab) -> None:
     """Remove the lab's bridge, links and rules; put forwarding back after the last lab. Safe to repeat."""
     with _shared_lock():

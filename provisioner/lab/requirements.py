@@ -26,6 +26,12 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
 
 
+def check_root() -> None:
+    """Return when the command runs as root; else raise `Unavailable`."""
+    if os.geteuid() != 0:
+        raise Unavailable("only root may change lab machines", hint="run the command again with sudo")
+
+
 def check() -> None:
     """Return when this computer can run lab machines.
 
