@@ -63,7 +63,7 @@ import pathlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths"
+PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath"
 # systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
 RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
 UNITS = pathlib.Path("/etc/systemd/system")
@@ -129,7 +129,8 @@ class Unit:
         if self.properties["LoadState"] == "not-found":
             return ["enable", "start"]
         verbs = []
-        own = [self.properties["FragmentPath"], *self.properties["DropInPaths"].split()]
+        # Not the property DropInPaths: that lacks a file which came after the last daemon-reload.
+        own = [self.properties["FragmentPath"], f"/etc/systemd/system/{self.name}.d/*.conf"]
         started = timestamp(self.properties["ActiveEnterTimestamp"])
         if self.properties["NeedDaemonReload"] == "yes":
             verbs.append("daemon-reload")
