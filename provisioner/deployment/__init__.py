@@ -1,5 +1,6 @@
-"""From a profile to a report: plan, apply, verify, status and destroy."""
+"""From a profile to a report: plan, apply, verify, destroy, and what earlier runs left."""
 
 from provisioner.deployment.pipeline import Options, apply, destroy, plan, verify
+from provisioner.deployment.session import Observer
 
-__all__ = ["Options", "apply", "destroy", "plan", "verify"]
+__all__ = ["Observer", "Options", "apply", "destroy", "plan", "verify"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -15,12 +17,14 @@ from provisioner import __version__
 from provisioner.deployment import hints
 from provisioner.engine import events
 from provisioner.engine.content import Content, locate
+from provisioner.engine.events import Event
 from provisioner.engine.redaction import Redactor
-from provisioner.engine.workspace import Run, Workspace
+from provisioner.engine.workspace import Run, Workspace, write_private
 from provisioner.errors import HostFailed, HostUnreachable, Interrupted, ProvisionerError
 from provisioner.profile import ProfileReading
 from provisioner.releases import Progress
 from provisioner.reporting import writers
+from provisioner.reporting.forecast import Durations, Forecaster
 from provisioner.reporting.jsonl import JsonLinesRenderer
 from provisioner.reporting.report import Happening, Recorder, RunReport
 
@@ -50,6 +54,7 @@ class Session:
         self._phase = ""
         self._stack = contextlib.ExitStack()
         self._log: JsonLinesRenderer | None = None
+        self._forecaster = Forecaster(self._read_durations())
 
     def __enter__(self) -> Self:
         """Take the lock and make the run directory.
@@ -102,6 +107,8 @@ class Session:
                 self._log = None
                 self.note(f"the run's log ends here: {error.strerror}")
         self._observe(masked)
+        if isinstance(masked, Event):
+            self._forecast(masked)
 
     def progress(self, step: Progress) -> None:
         """Tell how far obtaining a release is; to whoever watches only, it is nothing to keep."""
@@ -130,6 +137,24 @@ class Session:
             raise
         self.tell(events.PhaseFinished(time=time.time(), phase=name, summary=said[-1] if said else ""))
 
+    def _forecast(self, event: Event) -> None:
+        self._forecaster.add(event)
+        if isinstance(event, events.PhaseStarted | events.TaskStarted):
+            remaining = self._forecaster.remaining(event.time)
+            if remaining is not None:
+                self._observe(events.Forecast(time=event.time, remaining=remaining))
+
+    def _read_durations(self) -> Durations:
+        try:
+            known = json.loads(self._durations_file.read_text(encoding="utf-8"))
+            return {str(step): {str(k): float(v) for k, v in known[step].items()} for step in known}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}  # never learned, or not by this version: the forecast begins anew
+
+    @property
+    def _durations_file(self) -> Path:
+        return self.workspace.directory / f"durations-{self.verb}.json"
+
     def _explain(self, error: BaseException | None) -> ProvisionerError | None:
         if error is None:
             return None
@@ -154,10 +179,11 @@ class Session:
             organisation=self.profile.organisation.name,
             run=self.run.id,
             verb=self.verb,
+            directory=str(self.run.directory),
             started=self.started,
             ended=time.time(),
             hosts={name: host.address for name, host in self.profile.hosts.items()},
-            versions=_versions(),
+            versions=versions(),
             digests={"content": self.content.digest()},
             error=error,
         )
@@ -166,11 +192,13 @@ class Session:
     def _write_report(self) -> None:
         try:
             writers.write_all(self.report, self.run.directory)
+            write_private(self._durations_file, json.dumps(self._forecaster.learned()))
         except OSError as error:
             self.note(f"the report could not be written to {self.run.directory}: {error.strerror}")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what runs here, by name."""
     names = ("ansible-core", "ansible-runner", "mitogen")
     installed = {name: importlib.metadata.version(name) for name in names}
     return {"sovstack": __version__, "python": platform.python_version(), **installed}

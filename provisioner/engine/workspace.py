@@ -4,7 +4,7 @@
 
     <state>/deployments/<name>-<8 hex>/
         lock                 flock; its holder's process, verb and start as JSON
-        durations.json       how long tasks took, for the time that is left
+        durations-<verb>.json  how long steps took, for the time that is left
         runs/<id>/           0700; events.jsonl, inventory/, ssh_config, report.*
     <memory>/sovstack-<uid>-<8 hex>/
         ...                  what only a running run needs: ansible-runner's files, sockets, the password pipe

@@ -20,7 +20,7 @@ _NEWEST_WEIGHT = 0.5
 
 
 @dataclass(slots=True)
-class Forecast:
+class Forecaster:
     """The forecast of one run; ``past`` is what ``learned`` gave at the end of earlier ones."""
 
     past: Durations

@@ -1,4 +1,4 @@
-"""Progress for people: what changed scrolls by, and under it stands what is going on now and how long it takes."""
+"""Progress for people: what changed scrolls by; under it stands what goes on now and how long it takes."""
 
 from __future__ import annotations
 

@@ -13,16 +13,23 @@ _SHOWN = {Outcome.CHANGED, Outcome.FAILED, Outcome.UNREACHABLE, Outcome.IGNORED}
 
 
 class PlainRenderer:
-    """Write lines to a stream as things happen; ``started`` is the run's start, seconds since the epoch."""
+    """Write lines to a stream as things happen, each with the seconds since the run began."""
 
-    def __init__(self, stream: TextIO, started: float) -> None:
-        """Take where to write and when the run began."""
+    def __init__(self, stream: TextIO) -> None:
+        """Take where to write."""
         self._stream = stream
-        self._started = started
+        self._started = 0.0
+        self._progress = ""
 
     def add(self, happening: Happening) -> None:
         """Print what one happening is worth."""
         match happening:
+            case events.RunStarted():
+                self._started = happening.time
+                self._line(happening.time, f"{happening.verb} {happening.deployment}, run {happening.run}")
+            case events.Progressed() if happening.text != self._progress:
+                self._progress = happening.text
+                self._line(happening.time, f"  {happening.text}")
             case events.PhaseStarted():
                 self._line(happening.time, f"{happening.phase} ...")
             case events.PhaseFinished():

@@ -124,6 +124,7 @@ class RunReport:
     organisation: str
     run: str
     verb: str
+    directory: str
     started: str
     seconds: float
     exit_code: int
@@ -248,6 +249,11 @@ class Recorder:
         """How many tasks changed something until now."""
         return len(self._changes)
 
+    @property
+    def tasks(self) -> int:
+        """How many tasks ran until now, skipped ones left out."""
+        return sum(role.ok + role.changed + role.failed for role in self._roles.values())
+
     def report(
         self,
         *,
@@ -255,6 +261,7 @@ class Recorder:
         organisation: str,
         run: str,
         verb: str,
+        directory: str,
         started: float,
         ended: float,
         hosts: Mapping[str, str],
@@ -273,6 +280,7 @@ class Recorder:
             organisation=organisation,
             run=run,
             verb=verb,
+            directory=directory,
             started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
             seconds=round(ended - started, 2),
             exit_code=int(error.exit_code if error else exit_code),

@@ -51,14 +51,10 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
             yield f"    trusted by {release.trust}"
     if report.roles:
         yield ""
-        yield (
-            f"  {'HOST':<12} {'ROLE':<14} {'OK':>5} {'CHANGED':>8} {'FAILED':>7} {'SKIPPED':>8} {'SECONDS':>8}"
-        )
+        yield _row("HOST", "ROLE", "OK", "CHANGED", "FAILED", "SKIPPED", "SECONDS")
         for role in report.roles:
-            yield (
-                f"  {role.host:<12} {role.role:<14} {role.ok:>5} {role.changed:>8} {role.failed:>7} "
-                f"{role.skipped:>8} {role.seconds:>8.1f}"
-            )
+            counts = map(str, (role.ok, role.changed, role.failed, role.skipped))
+            yield _row(role.host, role.role, *counts, f"{role.seconds:.1f}")
     if diffs and report.changes:
         yield ""
         for change in report.changes:
@@ -80,3 +76,7 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
                     yield f"      seen: {check.actual}"
                 if check.remedy:
                     yield f"      remedy: {check.remedy}"
+
+
+def _row(host: str, role: str, *figures: str) -> str:
+    return f"  {host:<12} {role:<14}" + "".join(f"{figure:>9}" for figure in figures)

@@ -1,0 +1,58 @@
+"""What earlier runs of a deployment left: their reports, and what they tell about the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from provisioner.engine.workspace import Workspace
+from provisioner.errors import UsageError
+from provisioner.profile import Profile
+from provisioner.releases import Catalogue
+from provisioner.reporting import writers
+from provisioner.reporting.report import ReleaseRecord, RunReport
+
+
+def reports(workspace: Workspace) -> Iterator[RunReport]:
+    """Yield the readable reports of past runs, the newest first."""
+    for directory in workspace.runs():
+        try:
+            yield writers.read(directory)
+        except UsageError:
+            continue
+
+
+def find(workspace: Workspace, run: str | None) -> RunReport:
+    """Return the report of a run: of the one named, or of the newest.
+
+    Raises:
+        UsageError: There is no such run, or no report of it.
+    """
+    directories = workspace.runs()
+    if run is None:
+        for report in reports(workspace):
+            return report
+        raise UsageError(f"no run of {workspace.name} left a report", hint="sovstack apply makes one")
+    found = [directory for directory in directories if directory.name.startswith(run)]
+    if len(found) != 1:
+        known = ", ".join(directory.name for directory in directories[:5]) or "none"
+        raise UsageError(
+            f"{len(found)} runs of {workspace.name} are named {run}", hint=f"the newest are: {known}"
+        )
+    return writers.read(found[0])
+
+
+def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRecord]:
+    """Return what the newest successful ``apply`` from this computer installed.
+
+    What another computer installed is not known here: its origin is ``unknown``.
+    """
+    last: dict[str, ReleaseRecord] = {}
+    for report in reports(workspace):
+        if report.verb == "apply" and report.releases and report.tasks:
+            last = {release.application: release for release in report.releases}
+            break
+    found = []
+    for _, service in profile.services.placed():
+        version = Catalogue.load().release(service.app, service.version).version
+        found.append(last.get(service.app) or ReleaseRecord(service.app, version, "unknown", ""))
+    return found

@@ -1,0 +1,211 @@
+"""The steps that verbs are made of, each a phase of its session."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioner import inventory
+from provisioner.deployment.session import Session
+from provisioner.engine import connection, runner
+from provisioner.engine.connection import Contact, Target
+from provisioner.engine.events import Note, Output, PlaybookFinished
+from provisioner.engine.host_keys import fingerprint
+from provisioner.engine.password_pipe import serve_password
+from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError
+from provisioner.inventory import Inventory, ReleaseRef
+from provisioner.profile import Profile, secrets
+from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
+from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
+from provisioner.reporting.report import Gate, ReleaseRecord, last_lines
+
+KNOWN_HOSTS = "known_hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """The deployment's secrets: the vaulted file, its password, and the values."""
+
+    file: Path
+    password: Secret
+    values: Mapping[str, Secret]
+
+
+def ensure_secrets(session: Session) -> Vault:
+    """Make the secrets that are missing, and have all of them masked from now on.
+
+    Raises:
+        ProfileError: The vault password cannot be had, or the file is damaged.
+    """
+    with session.phase("secrets") as summarize:
+        store = SecretStore(
+            session.folder / secrets.FILE_NAME, VaultPassword(session.profile.secrets.vault_password)
+        )
+        values = store.ensure(session.profile)
+        password = store.password.resolve()
+        session.hide([password.reveal(), *(secret.reveal() for secret in values.values())])
+        summarize(f"{len(values)} in {store.file.name}")
+    return Vault(store.file, password, values)
+
+
+def obtain_releases(session: Session, sources: Sources) -> Mapping[str, ReleaseRef]:
+    """Have every application's release archive on this computer, checked; return them by application.
+
+    Raises:
+        ReleaseNotTrusted: One is missing or fails a gate.
+    """
+    found: dict[str, ReleaseRef] = {}
+    with session.phase("releases") as summarize:
+        for _, service in session.profile.services.placed():
+            release = Catalogue.load().release(service.app, service.version)
+            obtained = obtain(release, Cache(), sources, session.progress)
+            found[service.app] = ReleaseRef(release.version, str(obtained.path), obtained.sha256)
+            session.tell(_record(obtained))
+        summarize(", ".join(f"{app} {release.version}" for app, release in found.items()))
+    return found
+
+
+def name_releases(profile: Profile) -> Mapping[str, ReleaseRef]:
+    """Return the releases that the profile means, for verbs that install none: without an archive."""
+    named: dict[str, ReleaseRef] = {}
+    for _, service in profile.services.placed():
+        named[service.app] = ReleaseRef(
+            Catalogue.load().release(service.app, service.version).version, "/nonexistent", "0" * 64
+        )
+    return named
+
+
+def targets(profile: Profile) -> list[Target]:
+    """Return how the profile's hosts are reached."""
+    return [
+        Target(
+            name,
+            host.address,
+            host.ssh.port,
+            host.ssh.user,
+            " ".join(host.ssh.host_key.split()[:2]) if host.ssh.host_key else None,
+            Path(host.ssh.key_file) if host.ssh.key_file else None,
+        )
+        for name, host in profile.hosts.items()
+    ]
+
+
+def connect(session: Session) -> None:
+    """Open the connection to every host.
+
+    Raises:
+        HostUnreachable: At least one cannot be used; all that cannot are named.
+    """
+    with session.phase("connect") as summarize:
+        contacts = connection.connect(
+            session.run,
+            targets(session.profile),
+            session.folder / KNOWN_HOSTS,
+            runner.base_environment(),
+        )
+        for contact in contacts:
+            if contact.recorded:
+                session.note(
+                    f"{contact.target}: its SSH host key is recorded at this first contact: "
+                    f"{fingerprint(contact.recorded)}"
+                )
+        _raise_failed(contacts)
+        summarize(", ".join(f"{contact.target.name}: {contact.system}" for contact in contacts))
+
+
+def write_inventory(session: Session, releases: Mapping[str, ReleaseRef]) -> Inventory:
+    """Write what Ansible is told to the run directory, and return it; secrets are in it by name only."""
+    built = inventory.build(session.profile, releases, deployment=session.workspace.name)
+    for name, content in built.files().items():
+        session.run.write(f"inventory/{name}", inventory.dump(content))
+    return built
+
+
+def play(
+    session: Session,
+    playbook: str,
+    phase: str,
+    vault: Vault,
+    transport: runner.Transport,
+    *,
+    check: bool = False,
+) -> None:
+    """Run a playbook on the hosts of its plays.
+
+    Raises:
+        HostFailed: A task failed, or the playbook could not run.
+        HostUnreachable: Hosts were lost, and nothing else went wrong.
+    """
+    with session.phase(phase) as summarize:
+        said: list[str] = []
+        code = 0
+        with serve_password(session.run.scratch / "vault-password", vault.password.reveal()) as pipe:
+            request = runner.RunRequest(
+                content=session.content,
+                playbook=playbook,
+                inventory=session.run.directory / "inventory",
+                scratch=session.run.scratch,
+                ssh_config=session.run.directory / "ssh_config",
+                transport=transport,
+                variable_files=(vault.file,),
+                password_pipe=pipe,
+                check=check,
+                diff=True,
+            )
+            with contextlib.closing(runner.run(request)) as happenings:
+                for event in happenings:
+                    session.tell(event)
+                    if isinstance(event, PlaybookFinished):
+                        code = event.code
+                    elif isinstance(event, Note | Output):
+                        said.append(event.text)
+        summarize(_count(session))
+        _raise_failures(session, code, said)
+
+
+def _count(session: Session) -> str:
+    tasks, changed = session.recorder.tasks, session.recorder.changed
+    return f"{tasks} tasks, {changed} changed"
+
+
+def _raise_failed(contacts: list[Contact]) -> None:
+    failed: list[ProvisionerError] = [contact.error for contact in contacts if contact.error]
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise HostUnreachable(
+            f"{len(failed)} of {len(contacts)} hosts cannot be used",
+            details="\n".join(
+                "\n".join(filter(None, (error.message, error.details, error.hint))) for error in failed
+            ),
+        )
+
+
+def _raise_failures(session: Session, code: int, said: list[str]) -> None:
+    failures = session.recorder.failures
+    if failures:
+        first = failures[0]
+        kind = HostUnreachable if all(failure.unreachable for failure in failures) else HostFailed
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise kind(
+            f"{first.host}: {first.role} | {first.task}: {first.message}{others}",
+            details=first.output or None,
+        )
+    if code:
+        raise HostFailed(
+            f"ansible-playbook ended with exit code {code}", details=last_lines("\n".join(said)) or None
+        )
+
+
+def _record(obtained: ObtainedRelease) -> ReleaseRecord:
+    trust = obtained.trust
+    return ReleaseRecord(
+        application=obtained.release.application,
+        version=obtained.release.version,
+        origin=obtained.origin,
+        sha256=obtained.sha256,
+        gates=tuple(Gate(gate.name, gate.verdict, gate.summary) for gate in obtained.gates),
+        trust=f"{trust.who}, {trust.when}: {trust.why} (accepted: {trust.accepts})" if trust else "",
+    )

@@ -1,0 +1,106 @@
+"""What ``verify`` looks at: every host from the inside, every service and every port from the outside."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+
+from provisioner.checks import concurrently, infra, outside
+from provisioner.checks.infra import Machine
+from provisioner.checks.outside import FilesTarget, HostTarget, WebTarget
+from provisioner.checks.result import Check, Verdict
+from provisioner.deployment.session import Session
+from provisioner.deployment.steps import Vault
+from provisioner.errors import VerificationFailed
+from provisioner.inventory import Inventory, roles_of
+from provisioner.profile import Profile
+
+#: TCP ports that a role's service answers on; everything else must be closed.
+_PORTS = {"nginx": frozenset({80, 443})}
+_ADMINISTRATOR = "admin"
+
+
+def verify(session: Session, inventory: Inventory, vault: Vault) -> None:
+    """Run all checks, on the hosts and from outside at the same time.
+
+    Raises:
+        VerificationFailed: A check failed, or could not be made: missing evidence is not a pass.
+    """
+    with session.phase("verify") as summarize:
+        with contextlib.closing(_checks(session, inventory, vault)) as checks:
+            for check in checks:
+                session.tell(check)
+        made = session.recorder.checks
+        summarize(_count(made))
+        bad = [check for check in made if check.verdict in (Verdict.FAIL, Verdict.NOT_ASSESSED)]
+        if bad:
+            raise VerificationFailed(
+                f"{len(bad)} of {len(made)} checks did not pass",
+                details="\n".join(
+                    f"{check.verdict.value}: {check.id} {check.target}: {check.title}" for check in bad
+                ),
+                hint=bad[0].remedy or None,
+            )
+
+
+def _checks(session: Session, inventory: Inventory, vault: Vault) -> Generator[Check, None, None]:
+    ssh = ("-F", str(session.run.directory / "ssh_config"))
+    machines = [
+        Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
+        for name, variables in inventory.host_vars.items()
+    ]
+    files = _files_targets(session, vault)
+    return concurrently(
+        infra.run(
+            session.content.infra_tests, machines, ssh_arguments=ssh, log=session.run.directory / "checks.log"
+        ),
+        outside.run(
+            web=[target.web for target in files],
+            files=files,
+            hosts=[
+                HostTarget(
+                    machine.name,
+                    session.profile.hosts[machine.name].address,
+                    _open_ports(session.profile, machine.name),
+                    listeners=partial(infra.listeners, machine, ssh),
+                )
+                for machine in machines
+            ],
+        ),
+    )
+
+
+def _files_targets(session: Session, vault: Vault) -> list[FilesTarget]:
+    service = session.profile.services.files
+    if service is None:
+        return []
+    address = session.profile.hosts[session.profile.host_of(service)].address
+    return [
+        FilesTarget(
+            WebTarget(service.hostname, address, _authority(session, vault)),
+            _ADMINISTRATOR,
+            vault.values["nextcloud_admin_password"],
+        )
+    ]
+
+
+def _authority(session: Session, vault: Vault) -> Path | None:
+    """Return the file with the authority that certificates must come from; None for the system's own."""
+    if session.profile.tls.issuer != "internal":
+        return None
+    return session.run.write("authority.pem", vault.values["tls_ca_certificate"].reveal())
+
+
+def _open_ports(profile: Profile, host: str) -> frozenset[int]:
+    ports = {profile.hosts[host].ssh.port}
+    return frozenset(ports.union(*(_PORTS.get(role, ()) for role in roles_of(profile, host))))
+
+
+def _count(checks: tuple[Check, ...]) -> str:
+    counts = {verdict: sum(check.verdict is verdict for check in checks) for verdict in Verdict}
+    said = ", ".join(
+        f"{count} {verdict.value.replace('_', ' ')}" for verdict, count in counts.items() if count
+    )
+    return said or "no checks"
