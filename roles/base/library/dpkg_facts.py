@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: dpkg_facts
 short_description: Read which Debian packages are installed
 description:
-  - Gives C(ansible_facts.packages) the shape that M(ansible.builtin.package_facts) gives it. That module opens apt's
-    cache, which takes a second or two, and needs python3-apt, which a bare host may lack; this one asks dpkg.
+  - C(ansible_facts.packages) has the shape that M(ansible.builtin.package_facts) gives it. That module opens
+    apt's cache, which takes a second or two, and needs python3-apt, which a bare host may lack.
 options: {}
 """
 
