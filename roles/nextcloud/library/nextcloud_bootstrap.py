@@ -55,9 +55,15 @@ UPKEEP = (
 
 def make_administrator(instance: Instance, user: str, password: str) -> None:
     """Make the account and its membership; either may be there from a run that was cut off."""
-    if instance.run(["php", str(instance.current_link / "occ"), "--no-interaction", "user:info", user])[0] != 0:
+    if not instance.has_account(user):
         # The environment is not shown by `ps`, as arguments would be.
-        instance.occ("user:add", "--password-from-env", user, environment={"OC_PASS": password})
+        status, output, errors = instance.run_occ("user:add", "--password-from-env", user, environment={"OC_PASS": password})
+        reason = Instance.reason(output, errors)
+        if not instance.has_account(user):
+            instance.module.fail_json(msg=f"The account {user} could not be made: {reason}")
+        if status != 0:
+            # Apps are told of an account after it was made; one that fails then does not unmake it.
+            instance.module.warn(f"The account {user} was made, but an app that was told of it failed: {reason}")
     instance.occ("group:adduser", "admin", user)
 
 

@@ -97,19 +97,43 @@ class Instance:
         )
         return int(status), str(output), str(errors)
 
-    def require(self, command: list[str], environment: dict[str, str] | None = None) -> str:
-        """Run a command as the web user; where it fails, the module fails with its last lines."""
-        status, output, errors = self.run(command, environment)
+    @staticmethod
+    def reason(output: str, errors: str) -> str:
+        """The line that says why a command failed: of a PHP trace the first, else the last."""
+        lines = [line.strip() for line in (output.strip() or errors).splitlines() if line.strip()]
+        return next((line for line in lines if re.match(r"[\w\\]*(?:Error|Exception)\b", line)), lines[-1] if lines else "")
+
+    def require(self, command: list[str]) -> str:
+        """Output of a command as the web user; the module fails where the command does."""
+        status, output, errors = self.run(command)
         if status != 0:
-            lines = (output + errors).strip().splitlines()[-20:]
-            self.module.fail_json(msg=f"{' '.join(command[:4])} ended with {status}: {lines[-1] if lines else ''}", log=lines)
+            self.module.fail_json(
+                msg=f"{pathlib.Path(command[0]).name} ended with {status}: {self.reason(output, errors)}",
+                log=(output + errors).splitlines()[-40:],
+            )
         return output
 
-    def occ(self, *arguments: str, tree: Tree | None = None, environment: dict[str, str] | None = None) -> str:
-        """Run an occ command of the current release, or of `tree`."""
+    def run_occ(
+        self, *arguments: str, tree: Tree | None = None, environment: dict[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        """Run an occ command of the current release, or of `tree`. Gives status, output and errors."""
         path = (tree or Tree(self.current_link)).path / "occ"
         command = ["php", "-d", "memory_limit=512M", str(path), "--no-interaction", "--no-ansi", *arguments]
-        return self.require(command, environment)
+        return self.run(command, environment)
+
+    def occ(self, *arguments: str, tree: Tree | None = None) -> str:
+        """Output of an occ command; the module fails where the command does."""
+        status, output, errors = self.run_occ(*arguments, tree=tree)
+        if status != 0:
+            self.module.fail_json(
+                msg=f"occ {arguments[0]} ended with {status}: {self.reason(output, errors)}",
+                log=(output + errors).splitlines()[-40:],
+            )
+        return output
+
+    def has_account(self, user: str) -> bool:
+        """Whether there is an account of this name."""
+        return self.run_occ("user:info", user)[0] == 0
 
     def occ_json(self, *arguments: str) -> Any:
         """Run an occ command of the current release and read what it prints as JSON."""
