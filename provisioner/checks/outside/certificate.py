@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-from provisioner.checks.outside.handshake import offer
+from provisioner.checks.outside.handshake import ANY_SUITE, offer
 from provisioner.checks.outside.http import SECONDS, trust
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise
 from provisioner.checks.outside.target import WebTarget
@@ -26,15 +26,15 @@ _HASHES = ("sha256", "sha384", "sha512")
 
 def check_certificate(target: WebTarget) -> Finding:
     """Trust and name by Python's ``ssl`` (RFC 5280, RFC 6125), keys and hashes by NCSC 3.3.2 and 3.3.5."""
-    handshake = offer(target, "-showcerts")
+    # A client of today would not even look at a weak key, so everything is offered.
+    handshake = offer(target, "-showcerts", *ANY_SUITE)
     chain = [
         x509.load_pem_x509_certificate(pem.encode())
         for pem in _PEM.findall(handshake.text if handshake else "")
     ]
     if not chain:
         raise NoEvidence(f"{target.hostname} sends no certificate")
-    # s_client prints the leaf a second time without -showcerts only; keep the order, drop repetitions.
-    chain = list(dict.fromkeys(chain))
+    chain = list(dict.fromkeys(chain))  # s_client prints the leaf twice
     faults = [fault for fault in (_distrust(target),) if fault]
     warnings: list[str] = []
     for certificate in chain:

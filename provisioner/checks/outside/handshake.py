@@ -10,12 +10,14 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.outside.target import WebTarget
 
 SECONDS = 8
+_RENEGOTIATION_SECONDS = 1.0
 # Everything that this OpenSSL can do, also what a client of today would never offer.
 ANY_SUITE = ("-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0")
 
@@ -55,27 +57,61 @@ def offer(target: WebTarget, *options: str, send: str = "") -> Handshake | None:
     Raises:
         NoEvidence: No ``openssl`` here, it cannot make this offer, or nothing answers.
     """
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        raise NoEvidence("openssl is not installed on this computer")
-    address = f"[{target.address}]" if ":" in target.address else target.address
-    command = [openssl, "s_client", "-connect", f"{address}:{target.port}", "-servername", target.hostname]
     try:
         ended = subprocess.run(
-            [*command, *options, *(["-ign_eof"] if send else [])],
+            _command(target, *options, *(["-ign_eof"] if send else [])),
             input=send.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=SECONDS,
             check=False,
-            # The distribution's defaults (smallest version, security level) are not to narrow the offer.
-            env=os.environ | {"OPENSSL_CONF": os.devnull},
+            env=_environment(),
         )
         text = ended.stdout.decode(errors="replace")
     except subprocess.TimeoutExpired as error:
         # The server kept the connection open after its answer; what it said until then counts.
         text = (error.stdout or b"").decode(errors="replace")
     return _read(text, target, options)
+
+
+def renegotiates(target: WebTarget) -> bool:
+    """Tell whether the server lets a client renegotiate a TLS 1.2 session.
+
+    Raises:
+        NoEvidence: No ``openssl`` here.
+    """
+    with subprocess.Popen(
+        _command(target, "-tls1_2"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_environment(),
+    ) as process:
+        with suppress(subprocess.TimeoutExpired, BrokenPipeError):
+            # s_client takes a line with R as the order to renegotiate, as long as its input stays open. A
+            # server that refuses ends the session; one that ignores it is waited for in vain.
+            assert process.stdin is not None  # noqa: S101
+            process.stdin.write(b"R\n")
+            process.stdin.flush()
+            process.wait(_RENEGOTIATION_SECONDS)
+        process.kill()
+        text = process.stdout.read().decode(errors="replace") if process.stdout else ""
+    # The second handshake shows the certificate a second time.
+    return "depth=0" in text.partition("RENEGOTIATING")[2]
+
+
+def _command(target: WebTarget, *options: str) -> list[str]:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        raise NoEvidence("openssl is not installed on this computer")
+    address = f"[{target.address}]" if ":" in target.address else target.address
+    connect = ("-connect", f"{address}:{target.port}", "-servername", target.hostname)
+    return [openssl, "s_client", *connect, *options]
+
+
+def _environment() -> dict[str, str]:
+    """Keep the distribution's defaults (smallest version, security level) from narrowing the offer."""
+    return os.environ | {"OPENSSL_CONF": os.devnull}
 
 
 def _read(text: str, target: WebTarget, options: tuple[str, ...]) -> Handshake | None:

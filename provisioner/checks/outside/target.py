@@ -54,7 +54,7 @@ class HostTarget:
         address: IP address to connect to.
         open_ports: Exactly the TCP ports that may answer, SSH included.
         listeners: Gives the ports that the host listens on; each is tried from outside.
-        full_scan: Try all 65535 ports instead of the well-known ones. Half a minute against a firewall
+        full_scan: Try all 65535 ports instead of the well-known ones. Minutes against a firewall
             that drops.
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-from provisioner.checks.outside.handshake import ANY_SUITE, Handshake, offer
+from provisioner.checks.outside.handshake import ANY_SUITE, Handshake, offer, renegotiates
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise, judge
 from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
@@ -147,19 +147,13 @@ def check_session(target: WebTarget) -> Finding:
             problems.append("no secure renegotiation")
         if "Compression: NONE" not in classic.text:
             problems.append("TLS compression")
-        again = offer(target, "-tls1_2", send="R\n")
-        if again is not None and _renegotiated(again.text):
+        if renegotiates(target):
             problems.append("a client may renegotiate")
     modern = offer(target, "-tls1_3", send=_DATA_REQUEST.format(target.hostname))
     if modern is not None and re.search(r"Max Early Data: [1-9]", modern.text):
         problems.append("early data (0-RTT) is accepted")
     versions = [name for name, answer in (("TLS 1.2", classic), ("TLS 1.3", modern)) if answer is not None]
     return judge(problems, f"as wanted, seen in {' and '.join(versions)}")
-
-
-def _renegotiated(text: str) -> bool:
-    """Tell whether s_client saw a second certificate after it asked to renegotiate."""
-    return "depth=0" in text.partition("RENEGOTIATING")[2]
 
 
 TLS_PROMISES: tuple[Promise[WebTarget], ...] = (
