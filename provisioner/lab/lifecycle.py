@@ -21,7 +21,7 @@ from provisioner.errors import UsageError
 from provisioner.lab import cgroup, disk, image, keys, lock, network, record, requirements, wait
 from provisioner.lab.record import RELEASES, Lab, Machine
 
-_MOST_MACHINES = 200
+_MOST_MACHINES = 99  # a link has two digits for its machine
 _STOP_SECONDS = 90.0
 
 

@@ -62,6 +62,8 @@ def _missing_rights() -> list[str]:
     reasons = []
     if os.geteuid() != 0:
         reasons.append("only root may make network bridges, mounts and machines")
+    elif _in_user_namespace():
+        reasons.append("root of a user namespace (a rootless container) is not root of this computer")
     else:
         held = _effective_capabilities()
         reasons += [
@@ -77,6 +79,10 @@ def _missing_rights() -> list[str]:
     elif os.geteuid() == 0 and not os.access(root, os.W_OK):
         reasons.append(f"the control groups in {root} are read-only")
     return reasons
+
+
+def _in_user_namespace() -> bool:
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
 
 
 def _effective_capabilities() -> int:
