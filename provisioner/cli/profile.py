@@ -78,7 +78,7 @@ def validate(profile: str, output: str) -> int:
     Prints every problem with its place and its remedy. Exit code 0: it can be used, perhaps with warnings;
     3: it cannot.
     """
-    from provisioner.profile import InvalidProfile, find_profile, read_profile
+    from provisioner.profile import InvalidProfile, find_profile, list_problems, read_profile
 
     path = find_profile(profile)
     try:
@@ -91,9 +91,7 @@ def validate(profile: str, output: str) -> int:
         shown = [problem.to_dict() for problem in problems]
         _print_json({"valid": code is ExitCode.DONE, "problems": shown})
     else:
-        for problem in problems:
-            click.echo(problem)
-        click.echo(summary)
+        click.echo("\n".join([list_problems(problems), summary] if problems else [summary]))
     return code
 
 

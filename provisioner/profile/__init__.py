@@ -8,7 +8,7 @@ from provisioner.profile.load import (
     read_profile,
 )
 from provisioner.profile.model import Profile
-from provisioner.profile.problem import InvalidProfile, Problem, Severity
+from provisioner.profile.problem import InvalidProfile, Problem, Severity, list_problems
 
 __all__ = [
     "FILE_NAME",
@@ -18,6 +18,7 @@ __all__ = [
     "ProfileReading",
     "Severity",
     "find_profile",
+    "list_problems",
     "load_profile",
     "read_profile",
 ]

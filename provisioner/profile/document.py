@@ -22,6 +22,7 @@ from provisioner.profile.problem import Problem, ValuePath, dotted
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+MAX_KEY = 200
 MAX_NODES = 10_000  # keys and values together
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
@@ -208,6 +209,8 @@ class _Composer:
         if not isinstance(event, yaml.ScalarEvent):
             raise self._stop("a key must be a word", event.start_mark, "Quote a text that holds { or [ or *.")
         key: str = event.value
+        if len(key) > MAX_KEY:
+            raise self._stop(f"a key of more than {MAX_KEY} characters", event.start_mark)
         path = (*frame.path, key)
         self._check_node(event, path)
         if first := self.document.keys.get(path):

@@ -20,7 +20,7 @@ _KINDS: Mapping[str, str] = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
     "model_type": "must hold keys with values",
-    "mapping_type": "must hold keys with values",
+    "dict_type": "must hold keys with values",
     "tuple_type": "must be a list",
 }
 _LIMITS: Mapping[str, str] = {

@@ -53,7 +53,9 @@ SshHostKey = Annotated[str, _format("SSH public key"), AfterValidator(values.che
 VariableName = Annotated[str, _format("variable name"), AfterValidator(values.check_variable_name)]
 ReleaseVersion = Annotated[str, _format("release number"), AfterValidator(values.check_release_version)]
 HostPath = Annotated[str, _format("path on the host"), AfterValidator(values.check_host_path)]
-ControllerPath = Annotated[str, _format("path on the controller"), AfterValidator(_controller_path)]
+ControllerPath = Annotated[
+    str, Field(max_length=1024), _format("path on the controller"), AfterValidator(_controller_path)
+]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
 
@@ -68,11 +70,9 @@ class _Part(BaseModel):
     @classmethod
     def _drop_empty(cls, data: object) -> object:
         # A key with nothing behind it, or with everything under it commented out, is a key that is not given.
-        return (
-            {key: value for key, value in data.items() if value is not None}
-            if isinstance(data, dict)
-            else data
-        )
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
 class Organisation(_Part):

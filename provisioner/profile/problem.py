@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from provisioner.errors import ProfileError
 
 #: Where a value stands in the profile: ``("hosts", "main", "address")``; list items by their index.
 ValuePath = tuple[str | int, ...]
+MAX_SHOWN = 100
 
 
 class Severity(StrEnum):
@@ -66,8 +68,15 @@ class InvalidProfile(ProfileError):
         errors = sum(problem.severity is Severity.ERROR for problem in self.problems)
         super().__init__(
             f"{file}: {errors} {'problem' if errors == 1 else 'problems'} to mend",
-            details="\n".join(str(problem) for problem in self.problems),
+            details=list_problems(self.problems),
         )
+
+
+def list_problems(problems: Collection[Problem]) -> str:
+    """Return problems one below the other; of very many only the first, since nobody mends so many at once."""
+    more = len(problems) - MAX_SHOWN
+    shown = [str(problem) for problem in islice(problems, MAX_SHOWN)]
+    return "\n".join([*shown, f"and {more} more"] if more > 0 else shown)
 
 
 def dotted(path: Sequence[str | int]) -> str:

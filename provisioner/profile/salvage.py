@@ -45,7 +45,7 @@ def mend(data: Any, path: ValuePath, *, remove: bool) -> ValuePath:  # noqa: ANN
 
     Args:
         data: The profile's data; it is changed.
-        path: The malformed value; what holds it exists.
+        path: The malformed value.
         remove: Take it out in any case.
 
     Returns:
@@ -53,7 +53,9 @@ def mend(data: Any, path: ValuePath, *, remove: bool) -> ValuePath:  # noqa: ANN
     """
     numbered = next((depth for depth, part in enumerate(path) if isinstance(part, int)), len(path))
     path = path[:numbered]
-    for part in path[:-1]:
+    for depth, part in enumerate(path[:-1]):
+        if part not in data:  # what held the value was taken out as malformed itself
+            return path[: depth + 1]
         data = data[part]
     example = None if remove else example_at(path)
     if example is None:

@@ -6,7 +6,6 @@ A check raises ``MalformedValue`` with what is wanted; the reader adds file, lin
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -224,7 +223,7 @@ def check_ssh_public_key(text: str) -> str:
     if len(parts) >= 2 and parts[0] in _SSH_KEY_TYPES:
         try:
             blob = base64.b64decode(parts[1], validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             blob = b""
         kind = parts[0].encode()
         if blob.startswith(len(kind).to_bytes(4, "big") + kind) and len(blob) > len(kind) + 8:
