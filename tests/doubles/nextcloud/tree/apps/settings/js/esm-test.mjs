@@ -1,0 +1,1 @@
+export default "modules are served as JavaScript";
