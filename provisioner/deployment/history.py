@@ -42,13 +42,13 @@ def find(workspace: Workspace, run: str | None) -> RunReport:
 
 
 def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRecord]:
-    """Return what the newest successful ``apply`` from this computer installed.
+    """Return what the newest ``apply`` from this computer installed that converged to its end.
 
     What another computer installed is not known here: its origin is ``unknown``.
     """
     last: dict[str, ReleaseRecord] = {}
     for report in reports(workspace):
-        if report.verb == "apply" and report.releases and report.tasks:
+        if any(phase.name == "converge" and not phase.failed for phase in report.phases):
             last = {release.application: release for release in report.releases}
             break
     found = []

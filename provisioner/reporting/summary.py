@@ -53,8 +53,8 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
         yield ""
         yield _row("HOST", "ROLE", "OK", "CHANGED", "FAILED", "SKIPPED", "SECONDS")
         for role in report.roles:
-            counts = map(str, (role.ok, role.changed, role.failed, role.skipped))
-            yield _row(role.host, role.role, *counts, f"{role.seconds:.1f}")
+            figures = map(str, (role.ok, role.changed, role.failed, role.skipped))
+            yield _row(role.host, role.role, *figures, f"{role.seconds:.1f}")
     if diffs and report.changes:
         yield ""
         for change in report.changes:
