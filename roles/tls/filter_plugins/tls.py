@@ -1,16 +1,152 @@
-"""Judgements about certificates, made on the controller."""
+"""Judgements about certificates, made on the controller. Problems come as sentences and never quote a key."""
 
 from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+# Longer ones are refused by browsers when they come from a public authority (CA/Browser Forum: 398 days).
+_VALIDITY_MAX_DAYS = 397
+
+
+def tls_renewal_reason(
+    chain: str, hostnames: Sequence[str], days: int, public_key: str = "", ca_certificate: str = ""
+) -> str:
+    """Why a certificate has to be issued anew; empty when it is good.
+
+    ``chain`` is the PEM on the host, leaf first; it may be empty or damaged. ``days`` is the least that it has to last.
+    ``public_key`` and ``ca_certificate``, both PEM, are compared when given; without an authority only a self-signed
+    leaf is refused.
+    """
+    try:
+        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
+    except ValueError:
+        return "there is no readable certificate"
+    if _days_left(leaf) < days:
+        return f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}"
+    if _dns_names(leaf) != {name.lower() for name in hostnames}:
+        return "its names are others: " + ", ".join(sorted(_dns_names(leaf)))
+    if public_key and _public_bytes(leaf.public_key()) != _public_bytes(
+        serialization.load_pem_public_key(public_key.encode())
+    ):
+        return "it belongs to another key"
+    if ca_certificate:
+        if not _is_issued_by(leaf, x509.load_pem_x509_certificate(ca_certificate.encode())):
+            return "it was signed by another authority"
+    elif leaf.issuer == leaf.subject:
+        return "it is a self-signed placeholder"
+    return ""
+
+
+def tls_authority_problems(certificate: str, key: str, validity_days: int, renewal_days: int) -> list[str]:
+    """What hinders the internal authority, given as PEM certificate and key, from issuing."""
+    problems = []
+    if not renewal_days < validity_days <= _VALIDITY_MAX_DAYS:
+        problems.append(
+            f"tls_validity_days is {validity_days} and tls_renewal_days {renewal_days}; a certificate lasts"
+            f" {_VALIDITY_MAX_DAYS} days at most, and is renewed before it ends."
+        )
+    try:
+        authority = x509.load_pem_x509_certificate(certificate.encode())
+    except ValueError:
+        return [*problems, "tls_ca_certificate is not a PEM certificate."]
+    private_key = _private_key(key)
+    if isinstance(private_key, str):
+        return [*problems, f"tls_ca_key {private_key}."]
+    if _public_bytes(private_key.public_key()) != _public_bytes(authority.public_key()):
+        problems.append("tls_ca_key does not belong to tls_ca_certificate.")
+    if _days_left(authority) <= 0:
+        problems.append(f"tls_ca_certificate ended on {authority.not_valid_after_utc:%Y-%m-%d}.")
+    return problems
+
+
+def tls_acme_problems(directory_url: str, contact: str, eab_key_id: str, eab_hmac_key: str) -> list[str]:
+    """What is missing to speak with an ACME server."""
+    problems = []
+    if not directory_url.startswith("https://"):
+        problems.append(f"tls_acme_directory_url has to be an https:// address; it is '{directory_url}'.")
+    if "@" not in contact:
+        problems.append(f"tls_acme_contact has to be a mail address; it is '{contact}'.")
+    if bool(eab_key_id) != bool(eab_hmac_key):
+        problems.append(
+            "tls_acme_eab_key_id and tls_acme_eab_hmac_key belong together; one of them is missing."
+        )
+    return problems
+
+
+def tls_provided_problems(certificate_path: str, key_path: str, hostnames: Sequence[str]) -> list[str]:
+    """What is wrong with the files of a provided chain and its key, both PEM on the controller."""
+    try:
+        chain, key = Path(certificate_path).read_bytes(), Path(key_path).read_text(encoding="ascii")
+    except OSError as error:
+        return [f"{error.filename} cannot be read: {error.strerror}."]
+    except UnicodeDecodeError:
+        return [f"{key_path} holds no readable PEM private key."]
+    try:
+        certificates = x509.load_pem_x509_certificates(chain)
+    except ValueError:
+        return [f"{certificate_path} holds no readable PEM certificate."]
+    return [
+        f"{certificate_path}: {problem}."
+        for problem in (
+            *_key_problems(certificates[0], key, key_path),
+            *_chain_problems(certificates),
+            *_name_problems(certificates[0], hostnames),
+            *_time_problems(certificates[0]),
+        )
+    ]
+
+
+def _key_problems(leaf: x509.Certificate, key: str, key_path: str) -> list[str]:
+    private_key = _private_key(key)
+    if isinstance(private_key, str):
+        return [f"its key {key_path} {private_key}"]
+    if _public_bytes(private_key.public_key()) != _public_bytes(leaf.public_key()):
+        return [f"{key_path} does not belong to its first certificate, which has to be the server's own"]
+    return []
+
+
+def _chain_problems(certificates: Sequence[x509.Certificate]) -> list[str]:
+    return [
+        f"certificate {position} was not issued by the one after it"
+        for position, (child, parent) in enumerate(itertools.pairwise(certificates), start=1)
+        if not _is_issued_by(child, parent)
+    ]
+
+
+def _name_problems(leaf: x509.Certificate, hostnames: Sequence[str]) -> list[str]:
+    names = _dns_names(leaf)
+    return [
+        f"it is not valid for {hostname}, only for {', '.join(sorted(names)) or 'no name at all'}"
+        for hostname in hostnames
+        # A wildcard stands for exactly one label (RFC 6125, 6.4.3).
+        if not {hostname.lower(), "*." + hostname.lower().partition(".")[2]} & names
+    ]
+
+
+def _time_problems(leaf: x509.Certificate) -> list[str]:
+    if _days_left(leaf) < 1:
+        return [f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}"]
+    if leaf.not_valid_before_utc > datetime.datetime.now(datetime.UTC):
+        return [f"it only begins on {leaf.not_valid_before_utc:%Y-%m-%d}"]
+    return []
+
+
+def _private_key(pem: str) -> PrivateKeyTypes | str:
+    """The key, or what is wrong with it."""
+    try:
+        return serialization.load_pem_private_key(pem.encode(), password=None)
+    except TypeError:
+        return "has a pass phrase, and nobody is there to type it"
+    except (ValueError, UnsupportedAlgorithm):
+        return "is no readable PEM private key"
 
 
 def _public_bytes(key: PublicKeyTypes) -> bytes:
@@ -23,12 +159,6 @@ def _dns_names(certificate: x509.Certificate) -> set[str]:
     except x509.ExtensionNotFound:
         return set()
     return {name.lower() for name in names.get_values_for_type(x509.DNSName)}
-
-
-def _covers(names: set[str], hostname: str) -> bool:
-    """A wildcard stands for exactly one label (RFC 6125, 6.4.3)."""
-    hostname = hostname.lower()
-    return hostname in names or "*." + hostname.partition(".")[2] in names
 
 
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -44,93 +174,13 @@ def _days_left(certificate: x509.Certificate) -> float:
     return left / datetime.timedelta(days=1)
 
 
-def tls_renewal_reason(
-    chain: str, hostnames: Sequence[str], days: int, public_key: str = "", ca_certificate: str = ""
-) -> str:
-    """Why a certificate has to be issued anew; empty when it is good.
-
-    ``chain`` is the PEM on the host, leaf first, and may be empty or damaged. ``public_key`` (PEM) and
-    ``ca_certificate`` (PEM) are compared when given; without a CA only a self-signed leaf is refused.
-    """
-    try:
-        leaf = x509.load_pem_x509_certificates(chain.encode())[0]
-    except ValueError:
-        return "there is no readable certificate"
-    if _days_left(leaf) < days:
-        return f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}"
-    if _dns_names(leaf) != {name.lower() for name in hostnames}:
-        return "its names are others: " + ", ".join(sorted(_dns_names(leaf)))
-    if public_key:
-        key = serialization.load_pem_public_key(public_key.encode())
-        if _public_bytes(leaf.public_key()) != _public_bytes(key):
-            return "it belongs to another key"
-    if ca_certificate:
-        if not _is_issued_by(leaf, x509.load_pem_x509_certificate(ca_certificate.encode())):
-            return "it was signed by another authority"
-    elif leaf.issuer == leaf.subject:
-        return "it is a self-signed placeholder"
-    return ""
-
-
-def tls_provided_problems(chain: str, key: str, hostnames: Sequence[str], days: int) -> list[str]:
-    """What is wrong with a provided chain and its key, both PEM, as sentences; never the key itself."""
-    try:
-        certificates = x509.load_pem_x509_certificates(chain.encode())
-    except ValueError:
-        return ["the certificate file holds no readable PEM certificate"]
-    leaf = certificates[0]
-    problems = []
-    try:
-        private_key = serialization.load_pem_private_key(key.encode(), password=None)
-    except TypeError:
-        problems.append("the key has a pass phrase, and a web server starts unattended")
-    except ValueError:
-        problems.append("the key file holds no readable PEM private key")
-    else:
-        if _public_bytes(private_key.public_key()) != _public_bytes(leaf.public_key()):
-            problems.append(
-                "the key does not belong to the file's first certificate, which has to be the server's own"
-            )
-    problems += [
-        f"certificate {position} of the file was not issued by the one after it"
-        for position, (child, parent) in enumerate(itertools.pairwise(certificates), start=1)
-        if not _is_issued_by(child, parent)
-    ]
-    problems += [
-        f"it is not valid for {hostname}, only for {', '.join(sorted(_dns_names(leaf))) or 'no name at all'}"
-        for hostname in hostnames
-        if not _covers(_dns_names(leaf), hostname)
-    ]
-    if _days_left(leaf) < days:
-        problems.append(f"it ends on {leaf.not_valid_after_utc:%Y-%m-%d}, and has to last {days} days more")
-    if leaf.not_valid_before_utc > datetime.datetime.now(datetime.UTC):
-        problems.append(f"it only begins on {leaf.not_valid_before_utc:%Y-%m-%d}")
-    return problems
-
-
-def tls_authority_problems(certificate: str, key: str) -> list[str]:
-    """What is wrong with the internal authority's certificate and key, as sentences; never the key itself."""
-    try:
-        authority = x509.load_pem_x509_certificate(certificate.encode())
-    except ValueError:
-        return ["tls_ca_certificate is not a PEM certificate"]
-    try:
-        private_key = serialization.load_pem_private_key(key.encode(), password=None)
-    except (TypeError, ValueError):
-        return ["tls_ca_key is not a PEM private key without a pass phrase"]
-    if _public_bytes(private_key.public_key()) != _public_bytes(authority.public_key()):
-        return ["tls_ca_key does not belong to tls_ca_certificate"]
-    if _days_left(authority) <= 0:
-        return [f"tls_ca_certificate ended on {authority.not_valid_after_utc:%Y-%m-%d}"]
-    return []
-
-
 class FilterModule:
     """Named by Ansible."""
 
-    def filters(self) -> dict[str, Any]:
+    def filters(self) -> dict[str, Callable[..., object]]:
         """Filters by the name under which templates know them."""
         return {
+            "tls_acme_problems": tls_acme_problems,
             "tls_authority_problems": tls_authority_problems,
             "tls_provided_problems": tls_provided_problems,
             "tls_renewal_reason": tls_renewal_reason,
