@@ -14,14 +14,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from provisioner.checks.plugin import REACHABLE_ID
 from provisioner.checks.result import Check, Grade, Verdict
 from provisioner.checks.shell import Shell, remote_shell, ssh_command
-from provisioner.checks.stream import concurrently
+from provisioner.checks.stream import Merged
 
 _LOG_TAIL_LINES = 20
 
@@ -49,7 +50,7 @@ def run(
     ssh_arguments: Sequence[str] = (),
     timeout_seconds: float = 120,
     log: Path | None = None,
-) -> Iterator[Check]:
+) -> Merged:
     """Run the tests of every machine's roles and yield each check as soon as it is known.
 
     Args:
@@ -60,10 +61,10 @@ def run(
         log: File that gets pytest's own output appended.
 
     A host that does not answer, a role without tests, and a session that breaks off each give a check with
-    verdict ``not_assessed``. Closing the iterator ends the sessions.
+    verdict ``not_assessed``. Closing what is returned ends the sessions.
     """
-    return concurrently(
-        *(_check_machine(tests, machine, tuple(ssh_arguments), timeout_seconds, log) for machine in machines)
+    return Merged(
+        _Session(tests, machine, tuple(ssh_arguments), timeout_seconds, log) for machine in machines
     )
 
 
@@ -96,85 +97,118 @@ def parse_listeners(table: str) -> frozenset[int]:
     return frozenset(ports)
 
 
-def _check_machine(
-    tests: Path, machine: Machine, ssh_arguments: tuple[str, ...], timeout_seconds: float, log: Path | None
-) -> Generator[Check, None, None]:
-    folders = []
-    for role in machine.roles:
-        if any((tests / role).glob("test_*.py")):
-            folders.append(tests / role)
-        else:
-            yield _not_assessed(
-                machine, f"HOST-TESTS-{role.upper()}", f"there are no tests in {tests / role}"
-            )
-    if folders:
-        yield from _run_session(tests, folders, machine, ssh_arguments, timeout_seconds, log)
+class _Session(Iterator[Check]):
+    """The checks of one host; ``close`` may be called from another thread."""
 
+    def __init__(
+        self,
+        tests: Path,
+        machine: Machine,
+        ssh_arguments: tuple[str, ...],
+        timeout_seconds: float,
+        log: Path | None,
+    ) -> None:
+        self._tests = tests
+        self._machine = machine
+        self._shell = [
+            *ssh_command(machine.name, machine.variables, ssh_arguments),
+            remote_shell(machine.variables),
+        ]
+        self._timeout_seconds = timeout_seconds
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._checks = self._run()
 
-def _run_session(
-    tests: Path,
-    folders: list[Path],
-    machine: Machine,
-    ssh_arguments: tuple[str, ...],
-    timeout_seconds: float,
-    log: Path | None,
-) -> Generator[Check, None, None]:
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="sovstack-checks-") as scratch:
-        session = Path(scratch, "session.json")
-        session.write_text(
-            json.dumps(
-                {
-                    "name": machine.name,
-                    "variables": dict(machine.variables),
-                    "command": [
-                        *ssh_command(machine.name, machine.variables, ssh_arguments),
-                        remote_shell(machine.variables),
-                    ],
-                }
-            )
-        )
-        output = Path(scratch, "pytest.log")
+    def __next__(self) -> Check:
+        return next(self._checks)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def _run(self) -> Generator[Check, None, None]:
+        folders = []
+        for role in self._machine.roles:
+            if any((self._tests / role).glob("test_*.py")):
+                folders.append(self._tests / role)
+            else:
+                yield self._not_assessed(f"HOST-TESTS-{role.upper()}", f"{self._tests / role} holds no tests")
+        if folders and not self._closed:
+            yield from self._run_tests(folders)
+
+    def _run_tests(self, folders: list[Path]) -> Generator[Check, None, None]:
+        with tempfile.TemporaryDirectory(prefix="sovstack-checks-") as name:
+            scratch = Path(name)
+            clock = time.monotonic()
+            answered = True
+            with self._started(folders, scratch) as lines:
+                for line in lines:
+                    check = Check.from_json(json.loads(line))
+                    answered = answered and check.id != REACHABLE_ID
+                    yield check
+                assert self._process is not None  # noqa: S101
+                status = self._process.wait()
+            output = (scratch / "pytest.log").read_bytes()
+            if self._log is not None:
+                with self._log.open("ab") as log:
+                    log.write(output)
+            # 1: some tests failed, and each said so. 5: there was no test, which no file may be.
+            if answered and status not in (0, 1) and not self._closed:
+                reason = f"the tests broke off with status {status} after {time.monotonic() - clock:.0f} s"
+                tail = output.decode(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
+                yield self._not_assessed("HOST-TESTS", reason, "\n".join(tail))
+
+    @contextmanager
+    def _started(self, folders: list[Path], scratch: Path) -> Iterator[IO[str]]:
+        """Start pytest; give what it says, line by line; see to it that it has ended after the block."""
+        session = {
+            "name": self._machine.name,
+            "variables": dict(self._machine.variables),
+            "command": self._shell,
+        }
+        (scratch / "session.json").write_text(json.dumps(session))
         receiving, sending = os.pipe()
-        with output.open("wb") as sink:
+        with (scratch / "pytest.log").open("wb") as sink:
             process = subprocess.Popen(
-                _pytest_command(tests, folders, machine, session, sending),
+                _pytest_command(self._tests, folders, self._machine, scratch / "session.json", sending),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
                 cwd=scratch,
                 pass_fds=(sending,),
                 # A group of its own: Ctrl-C reaches us first, and we end it in order.
                 start_new_session=True,
             )
         os.close(sending)
-        clock = threading.Timer(timeout_seconds, process.kill)
-        clock.start()
-        answered = True
+        self._process = process
+        timer = threading.Timer(self._timeout_seconds, process.kill)
+        timer.daemon = True
+        timer.start()
         try:
             with os.fdopen(receiving, encoding="utf-8") as lines:
-                for line in lines:
-                    check = Check.from_json(json.loads(line))
-                    answered = answered and check.id != REACHABLE_ID
-                    yield check
-            status = process.wait()
-            if answered and status not in (0, 1):  # 1: some tests failed, and each said so
-                took = time.monotonic() - started
-                reason = f"the tests broke off with status {status} after {took:.0f} s"
-                yield _not_assessed(machine, "HOST-TESTS", reason, _tail(output))
+                if self._closed:
+                    process.terminate()
+                yield lines
         finally:
-            clock.cancel()
+            timer.cancel()
             if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(timeout=5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-            if log is not None:
-                with log.open("ab") as journal:
-                    journal.write(output.read_bytes())
+                process.kill()
+                process.wait()
+
+    def _not_assessed(self, identity: str, reason: str, details: str = "") -> Check:
+        return Check(
+            id=identity,
+            title="The tests of the host ran to their end",
+            target=self._machine.name,
+            grade=Grade.OBSERVED_ON_HOST,
+            verdict=Verdict.NOT_ASSESSED,
+            remedy="This is a fault of the tests, not of the host: read the details and report it.",
+            actual=reason,
+            details=details,
+        )
 
 
 def _pytest_command(
@@ -188,24 +222,3 @@ def _pytest_command(
         *(f"--hosts=shell://{machine.name}", f"--checks-session={session}", f"--checks-descriptor={sending}"),
         *map(str, folders),
     ]
-
-
-def _environment() -> dict[str, str]:
-    return os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-
-
-def _not_assessed(machine: Machine, identity: str, reason: str, details: str = "") -> Check:
-    return Check(
-        id=identity,
-        title="The tests of the host ran to their end",
-        target=machine.name,
-        grade=Grade.OBSERVED_ON_HOST,
-        verdict=Verdict.NOT_ASSESSED,
-        remedy="This is a fault of the tests, not of the host: read the details and report it.",
-        actual=reason,
-        details=details,
-    )
-
-
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:])

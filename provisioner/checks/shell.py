@@ -91,17 +91,21 @@ class Shell:
             process.wait()
 
     def _open(self) -> None:
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-        )
         try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
             # What a log-in prints before the shell speaks ends here, with the first mark.
             self._ask(
                 "export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 2 * CONNECT_SECONDS,
             )
-        except (HostUnreachable, CommandTimedOut) as error:
-            self._unreachable = HostUnreachable(error.message)
+        except (HostUnreachable, CommandTimedOut, OSError) as error:
+            self._unreachable = HostUnreachable(str(error))
             raise self._unreachable from error
 
     def _ask(self, command: str, seconds: float) -> tuple[int, bytes, bytes]:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import Queue
+from typing import Protocol, runtime_checkable
 
 from provisioner.checks.result import Check
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A stream that another thread may end while it is being read."""
+
+    def close(self) -> None:
+        """End the stream soon; whoever reads it sees its end."""
 
 
 class _Ended:
@@ -16,41 +25,57 @@ class _Ended:
         self.error = error
 
 
-def concurrently(*streams: Iterator[Check]) -> Generator[Check, None, None]:
-    """Yield what all ``streams`` yield, as it comes; close them when the caller stops listening.
+class Merged(Iterator[Check]):
+    """The checks of several streams, as they come. Closing it ends all of them; so does an error of one."""
 
-    Raises:
-        BaseException: The first error that one of the streams raised; the others are closed first.
-    """
-    queue: Queue[Check | _Ended] = Queue()
-    stopped = threading.Event()
+    def __init__(self, streams: Iterable[Iterator[Check]]) -> None:
+        """Start to read every stream."""
+        self._streams = tuple(streams)
+        self._queue: Queue[Check | _Ended] = Queue()
+        self._running = len(self._streams)
+        self._closed = threading.Event()
+        for stream in self._streams:
+            threading.Thread(target=self._drain, args=(stream,), daemon=True).start()
 
-    def drain(stream: Iterator[Check]) -> None:
+    def __next__(self) -> Check:
+        """Return the next check of any stream.
+
+        Raises:
+            BaseException: The first error that one of the streams raised; the others are closed before.
+        """
+        while self._running:
+            item = self._queue.get()
+            if isinstance(item, Check):
+                return item
+            self._running -= 1
+            if item.error is not None and not self._closed.is_set():
+                self.close()
+                raise item.error
+        raise StopIteration
+
+    def close(self) -> None:
+        """End all streams; safe to call from any thread, and more than once."""
+        self._closed.set()
+        for stream in self._streams:
+            # A generator that runs in its thread can only be closed there, at its next check.
+            if isinstance(stream, Closable) and not isinstance(stream, Generator):
+                stream.close()
+
+    def _drain(self, stream: Iterator[Check]) -> None:
         error: BaseException | None = None
         try:
             for check in stream:
-                if stopped.is_set():
+                if self._closed.is_set():
                     break
-                queue.put(check)
-        except BaseException as raised:  # noqa: BLE001  handed to the caller's thread below
+                self._queue.put(check)
+        except BaseException as raised:  # noqa: BLE001  handed to the reader's thread
             error = raised
         finally:
             if isinstance(stream, Generator):
                 stream.close()
-            queue.put(_Ended(error))
+            self._queue.put(_Ended(error))
 
-    threads = [threading.Thread(target=drain, args=(stream,), daemon=True) for stream in streams]
-    for thread in threads:
-        thread.start()
-    running = len(threads)
-    try:
-        while running:
-            item = queue.get()
-            if isinstance(item, Check):
-                yield item
-                continue
-            running -= 1
-            if item.error is not None:
-                raise item.error
-    finally:
-        stopped.set()
+
+def concurrently(*streams: Iterator[Check]) -> Merged:
+    """Return what all ``streams`` yield, as it comes."""
+    return Merged(streams)

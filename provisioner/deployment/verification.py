@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
-from provisioner.checks import concurrently, infra, outside
+from provisioner.checks import Merged, concurrently, infra, outside
 from provisioner.checks.infra import Machine
 from provisioner.checks.outside import FilesTarget, HostTarget, WebTarget
 from provisioner.checks.result import Check, Verdict
@@ -45,7 +44,7 @@ def verify(session: Session, inventory: Inventory, vault: Vault) -> None:
             )
 
 
-def _checks(session: Session, inventory: Inventory, vault: Vault) -> Generator[Check, None, None]:
+def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
     ssh = ("-F", str(session.run.directory / "ssh_config"))
     machines = [
         Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
