@@ -17,7 +17,7 @@ from typing import NoReturn
 import click
 
 from provisioner import __version__
-from provisioner.cli.failure import print_failure, print_usage_error, record_crash
+from provisioner.cli.failure import explain, print_failure, print_usage_error
 from provisioner.errors import ExitCode, Interrupted, ProvisionerError
 
 # Verb -> (module that defines it, one line of help). The line stands here so that ``--help`` imports nothing.
@@ -101,8 +101,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _leave_closed_pipe()
     except Exception as error:  # noqa: BLE001  the last door: a user never meets a traceback
-        print_failure(record_crash(error), arguments)
-        return ExitCode.INTERNAL
+        failure = explain(error)
+        print_failure(failure, arguments)
+        return failure.exit_code
     return result if isinstance(result, int) else ExitCode.DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 import click
 
 from provisioner import __version__
-from provisioner.errors import ExitCode, ProvisionerError, UsageError
+from provisioner.errors import ExitCode, ProvisionerError, Unavailable, UsageError
 from provisioner.paths import state_dir
 
 
@@ -72,8 +73,14 @@ def print_usage_error(error: click.UsageError, arguments: Sequence[str]) -> None
     print_failure(UsageError(error.format_message(), hint=f"see: {path} --help"), arguments)
 
 
-def record_crash(error: Exception) -> ProvisionerError:
-    """Keep the traceback of an unexpected error in a file and return an error that names the file."""
+def explain(error: Exception) -> ProvisionerError:
+    """Return what to say about an unexpected error; its traceback goes to a file, unless the disk is full."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable(str(error), hint="free some space there and run the command again")
+    return _record_crash(error)
+
+
+def _record_crash(error: Exception) -> ProvisionerError:
     text = "".join(traceback.format_exception(error))
     if os.environ.get("SOVSTACK_DEBUG") == "1":
         _say(text)

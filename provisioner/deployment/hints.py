@@ -10,7 +10,7 @@ from provisioner.reporting.report import Failure
 # Sign in the words of apt, dpkg, Python or the kernel -> what to do. The first that matches counts.
 _CAUSES = (
     (
-        r"No space left on device|ENOSPC|not enough free space",
+        r"No space left on device|ENOSPC|enough free space",
         "the disk of {host} is full: free some space there (df -h), then run apply again",
     ),
     (
