@@ -80,10 +80,10 @@ def validate(profile: str, output: str) -> int:
     """
     from provisioner.profile import InvalidProfile, find_profile, list_problems, read_profile
 
-    path = find_profile(profile)
     try:
-        problems = read_profile(path).warnings
-        code, summary = ExitCode.DONE, f"{path}: valid"
+        reading = read_profile(find_profile(profile))
+        problems = reading.warnings
+        code, summary = ExitCode.DONE, f"{reading.file}: valid"
     except InvalidProfile as error:
         problems = error.problems
         code, summary = ExitCode.PROFILE_INVALID, error.message

@@ -29,11 +29,13 @@ class ProfileReading:
         profile: The profile.
         warnings: Problems of severity warning, in the order of the file.
         folder: The deployment's folder, absolute; its name is the deployment's name.
+        file: The profile's name for messages.
     """
 
     profile: Profile
     warnings: tuple[Problem, ...]
     folder: Path
+    file: str
 
     @property
     def deployment(self) -> str:
@@ -57,7 +59,7 @@ def read_profile(path: Path) -> ProfileReading:
         InvalidProfile: It was read, and has errors; all of them are in ``problems``.
     """
     file = path / FILE_NAME if path.is_dir() else path
-    return read_content(str(file), _read(file), file.parent.absolute())
+    return read_content(displayed(file), _read(file), file.parent.absolute())
 
 
 def read_content(file: str, content: bytes, folder: Path) -> ProfileReading:
@@ -79,7 +81,7 @@ def read_content(file: str, content: bytes, folder: Path) -> ProfileReading:
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if profile is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise InvalidProfile(file, problems)
-    return ProfileReading(profile, tuple(problems), folder)
+    return ProfileReading(profile, tuple(problems), folder, file)
 
 
 def find_profile(argument: str) -> Path:
@@ -96,22 +98,35 @@ def find_profile(argument: str) -> Path:
         if named.is_dir():
             return named
         known = sorted(found.parent.name for found in INVENTORIES.glob(f"*/{FILE_NAME}"))
-    except (OSError, ValueError) as error:  # a name that is too long, or holds NUL
-        raise ProfileError(f"cannot read {argument[:100]!r}", details=str(error)) from None
-    hint = suggest(argument, known) or f"`sovstack init {argument}` begins one"
-    raise ProfileError(f"there is no profile and no deployment {argument}", hint=hint)
+    except OSError as error:  # too long for a name
+        raise ProfileError(f"cannot read {displayed(path)}", details=error.strerror) from None
+    hint = suggest(argument, known) or "`sovstack init NAME` begins one"
+    raise ProfileError(f"there is no profile and no deployment {displayed(path)}", hint=hint)
+
+
+def displayed(path: Path) -> str:
+    """Return a path for messages: bytes that are not UTF-8 and control characters escaped, not too long."""
+    text = str(path).encode("utf-8", "backslashreplace").decode()
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return text if len(text) <= 1000 else f"{text[:100]}..."
 
 
 def _read(file: Path) -> bytes:
     try:
         if file.exists() and not file.is_file():  # opening a pipe or a device could wait for ever
-            raise ProfileError(f"{file} is not an ordinary file", hint="Give a deployment's profile.yml.")
+            raise ProfileError(
+                f"{displayed(file)} is not an ordinary file", hint="Give a deployment's profile.yml."
+            )
         with file.open("rb") as stream:
             return stream.read(document.MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ProfileError(f"there is no profile {file}", hint="`sovstack init NAME` writes one.") from None
-    except (OSError, ValueError) as error:
-        raise ProfileError(f"cannot read {str(file)!r}", details=str(error)) from None
+        raise ProfileError(
+            f"there is no profile {displayed(file)}", hint="`sovstack init NAME` writes one."
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: NUL in the name
+        raise ProfileError(
+            f"cannot read {displayed(file)}", details=getattr(error, "strerror", str(error))
+        ) from None
 
 
 def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, list[Problem]]:

@@ -60,11 +60,11 @@ def create(deployment: str, answers: Answers, inventories: Path = Path("inventor
     folder = inventories / deployment
     password_file = config_dir() / f"{deployment}.vault-password"
     reading = _check(folder, render(deployment, answers, password_file))
+    if folder.exists():
+        raise UsageError(f"{folder} exists already", hint="choose another name, or remove it first")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
-    except FileExistsError:
-        raise UsageError(f"{folder} exists already", hint="choose another name, or remove it first") from None
+        folder.mkdir()  # refuses a folder that somebody made in the meantime
     except OSError as error:
         raise ProvisionerError(f"cannot make {folder}", details=str(error)) from None
     try:
