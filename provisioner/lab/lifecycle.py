@@ -232,8 +232,9 @@ def _launch(lab: Lab, number: int) -> None:
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment["PYTHONPATH"] = str(Path(provisioner.__file__).parent.parent)
     with (lab.machine_dir(number) / "supervisor.log").open("ab") as log:
-        subprocess.Popen(
+        subprocess.run(
             [
+                *("setsid", "--fork"),  # a session of its own, and a child of nobody who lives on
                 *("unshare", "--mount", "--propagation", "private"),
                 *(sys.executable, "-m", "provisioner.lab.supervisor"),
                 *(lab.name, str(number), lab.machine(number).start),
@@ -243,5 +244,5 @@ def _launch(lab: Lab, number: int) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            check=True,
         )

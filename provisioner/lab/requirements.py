@@ -19,6 +19,7 @@ _PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "mount": "mount",
     "setpriv": "util-linux",
+    "setsid": "util-linux",
     "unshare": "util-linux",
     "apt-config": "apt",
 }

@@ -48,23 +48,20 @@ class Computer:
 
     def members(self) -> dict[int, str]:
         """Return the processes in the labs' groups, and their names."""
-        pids = {
-            int(pid)
-            for group in self.groups()
-            for file in group.glob("**/cgroup.procs")
-            for pid in file.read_text().split()
-        }
-        return {pid: name for pid in pids if (name := _read(pid, "comm").strip())}
+        # os.walk, unlike glob, does not mind groups that come and go.
+        directories = [Path(directory) for group in self.groups() for directory, _, _ in os.walk(group)]
+        pids = {int(pid) for directory in directories for pid in _read(directory / "cgroup.procs").split()}
+        return {pid: name for pid in pids if (name := _read(Path("/proc", str(pid), "comm")).strip())}
 
     def own_processes(self) -> dict[int, str]:
         """Return every process that works with the test's state directory: by environment or by mounts."""
         found = self.members()
         for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")):
             if pid != os.getpid() and (
-                f"SOVSTACK_STATE_DIR={self.state}\0" in _read(pid, "environ")
-                or str(self.state) in _read(pid, "mounts")
+                f"SOVSTACK_STATE_DIR={self.state}\0" in _read(Path("/proc", str(pid), "environ"))
+                or str(self.state) in _read(Path("/proc", str(pid), "mounts"))
             ):
-                found[pid] = _read(pid, "comm").strip()
+                found[pid] = _read(Path("/proc", str(pid), "comm")).strip()
         return found
 
     def traces(self) -> list[str]:
@@ -98,10 +95,10 @@ class Computer:
 KEPT = {"hostkeys", "id_ed25519", "id_ed25519.pub"} | {".keys.lock", ".lab.lock", ".other.lock"}
 
 
-def _read(pid: int, name: str) -> str:
+def _read(path: Path) -> str:
     try:
-        return Path("/proc", str(pid), name).read_text(errors="replace")
-    except OSError:  # the process ended, or is a zombie
+        return path.read_text(errors="replace")
+    except OSError:  # the process ended, or the group is gone
         return ""
 
 

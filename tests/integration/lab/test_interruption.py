@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -98,7 +99,9 @@ def test_ctrl_c_while_machines_start_is_told_and_leaves_a_lab_that_up_completes(
 def test_a_machine_whose_supervisor_was_killed_is_shown_and_started_anew(computer):
     lab.up("lab", subnet=computer.subnet)
     (keeper,) = [
-        pid for pid, name in computer.members().items() if name.startswith("python") and _parent_is_init(pid)
+        pid
+        for pid, name in computer.members().items()
+        if name.startswith("python") and _is_child_of_init(pid)
     ]
     assert kill_surely(keeper, computer.members)
     time.sleep(0.2)
@@ -106,9 +109,7 @@ def test_a_machine_whose_supervisor_was_killed_is_shown_and_started_anew(compute
     assert "running" in computer.run("up", "lab").stdout
 
 
-def _parent_is_init(pid: int) -> bool:
-    from pathlib import Path
-
+def _is_child_of_init(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] == "1"
 
 

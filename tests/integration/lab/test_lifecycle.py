@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,9 @@ def test_a_lab_of_both_releases_comes_up_and_goes_without_a_trace(computer):
     )
     assert computer.run("ssh", "lab", "2", "--", "hostname").stdout == "lab-2\n"
 
+    # What the next assertion looks for is really seen while it is there.
+    kinds = {trace.split()[0] for trace in computer.traces()}
+    assert kinds == {"link", "nftables", "group", "process", "claim", "directory"}
     down = computer.run("down", "lab")
     assert down.returncode == 0, down.stderr
     assert computer.traces() == []
@@ -112,6 +116,18 @@ def test_stop_start_and_power_cut_keep_the_disk(computer):
     assert "Reached target" in on(1, "journalctl --boot=-1 --no-pager"), "the stop was no orderly shutdown"
     lab.kill("lab", 1)
     assert states() == [State.STOPPED]
+    lab.up("lab")
+    assert on(1, "cat /root/file") == "kept"
+
+
+def test_a_lab_comes_up_again_after_the_computer_was_restarted(computer):
+    """A restart takes processes, links, rules and /run, and leaves the state directory."""
+    lab.up("lab", subnet=computer.subnet)
+    on(1, "echo kept > /root/file")
+    lab.kill("lab", 1)
+    subprocess.run(["ip", "link", "delete", computer.bridge], check=True)
+    subprocess.run(["nft", "delete", "table", "ip", computer.bridge], check=True)
+    Path(f"/run/sovstack-lab/network-{computer.network}").unlink()
     lab.up("lab")
     assert on(1, "cat /root/file") == "kept"
 
