@@ -57,8 +57,6 @@ actions:
 """
 
 import datetime as dt
-import glob
-import os
 import pathlib
 
 from ansible.module_utils.basic import AnsibleModule
@@ -80,7 +78,9 @@ def timestamp(text: str) -> float:
 
 def newest(patterns: list[str]) -> float:
     """Time of the last change among the files that match; 0.0 where none does."""
-    return max((os.stat(path).st_mtime for pattern in patterns for path in glob.glob(pattern)), default=0.0)
+    root = pathlib.Path("/")
+    found = (path for pattern in patterns if pattern for path in root.glob(pattern.lstrip("/")))
+    return max((path.stat().st_mtime for path in found), default=0.0)
 
 
 class Unit:
@@ -96,8 +96,11 @@ class Unit:
         """Run systemctl; the module fails with the unit's last log lines where it does."""
         status, output, errors = self.module.run_command(["systemctl", *arguments])
         if status != 0:
-            log = self.module.run_command(["journalctl", "--no-pager", "--lines=20", "--output=cat", "-u", self.name])[1]
-            self.module.fail_json(msg=f"systemctl {' '.join(arguments)}: {errors.strip()}", log=log.splitlines())
+            read_log = ["journalctl", "--no-pager", "--lines=20", "--output=cat", f"--unit={self.name}"]
+            log = self.module.run_command(read_log)[1]
+            self.module.fail_json(
+                msg=f"systemctl {' '.join(arguments)}: {errors.strip()}", log=log.splitlines()
+            )
         return str(output)
 
     def read(self) -> dict[str, str]:
@@ -184,7 +187,8 @@ def main() -> None:
             unit.systemctl("daemon-reload")
         for verb in verbs:
             unit.apply(verb)
-    diff = [{"before": f"{state}\n", "after": f"{', '.join(verbs) or state}\n", "before_header": unit.name, "after_header": unit.name}]
+    headers = {"before_header": unit.name, "after_header": unit.name}
+    diff = [{"before": f"{state}\n", "after": f"{', '.join(verbs) or state}\n", **headers}]
     if text != wanted_text:
         path = str(unit.drop_in)
         diff.append({"before": text, "after": wanted_text, "before_header": path, "after_header": path})

@@ -58,7 +58,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance
 from ansible.module_utils.php_literal import php_literal
 
-HEADER = "<?php\n// Managed by sovstack: changes by hand are undone by the next run. Own settings: 95-local.config.php.\n"
+HEADER = "<?php\n// Managed by sovstack: the next run undoes changes by hand. Own settings go to 95-local.config.php.\n"
 
 # Settings of config.php itself that are named in $argv[2], as JSON.
 READ_OWN = """
@@ -103,7 +103,7 @@ def survives(managed: Any, own: Any) -> bool:
 def write(path: pathlib.Path, text: str, user: str) -> None:
     """Replace the file in one step; the web user may read it and nobody else."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with open(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -136,7 +136,9 @@ def main() -> None:
         names = sorted(names_in(before) | names_in(after))
         own = json.loads(instance.require(["php", "-r", READ_OWN, "--", str(main_file), json.dumps(names)]))
     gone = names_in(before) - names_in(after)
-    released = sorted(name for name, value in own.items() if name in gone or not survives(settings.get(name), value))
+    released = sorted(
+        name for name, value in own.items() if name in gone or not survives(settings.get(name), value)
+    )
 
     stat = path.stat() if path.exists() else None
     group = pwd.getpwnam(instance.user).pw_gid

@@ -17,8 +17,12 @@ description:
 options:
   release_dir: {description: Folder of the wanted release., type: path, required: true}
   data_dir: {description: Folder of the users' files., type: path, required: true}
-  database: {description: 'name, user and host of the database; host may be a socket folder.', type: dict, required: true}
-  database_versions: {description: Oldest and newest major version of PostgreSQL., type: list, elements: int, required: true}
+  database: {description: 'name, user and host (or socket folder) of the database.', type: dict, required: true}
+  database_versions:
+    description: Oldest and newest major version of PostgreSQL.
+    type: list
+    elements: int
+    required: true
   timer: {description: systemd timer that runs the background jobs., type: str, required: true}
   config_dir: {description: Folder of config.php., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
@@ -80,8 +84,12 @@ class Lifecycle:
         """Answer of the database, as the application's role."""
         database = self.database
         command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-        command += [f"--host={database['host']}", f"--username={database['user']}", f"--dbname={database['name']}"]
-        return self.instance.require([*command, f"--command={sql}"]).strip()
+        command += [
+            f"--host={database['host']}",
+            f"--username={database['user']}",
+            f"--dbname={database['name']}",
+        ]
+        return str(self.instance.require([*command, f"--command={sql}"])).strip()
 
     def steps(self) -> list[tuple[str, Any]]:
         """What is left to do: words for the user, and the function that does it."""
@@ -118,7 +126,8 @@ class Lifecycle:
         major = int(self.query("show server_version_num")) // 10000
         oldest, newest = self.module.params["database_versions"]
         if not oldest <= major <= newest:
-            self.module.fail_json(msg=f"Nextcloud {self.release.name} needs PostgreSQL {oldest} to {newest}, here is {major}")
+            needed = f"needs PostgreSQL {oldest} to {newest}"
+            self.module.fail_json(msg=f"Nextcloud {self.release.name} {needed}, here is {major}")
 
     def install(self) -> None:
         """Install into an empty database, without any account."""
@@ -127,8 +136,8 @@ class Lifecycle:
             self.clear_leftovers()
         elif self.query("select count(*) from pg_tables where schemaname = 'public'") != "0":
             self.module.fail_json(
-                msg=f"The database {self.database['name']} holds tables, but {self.instance.config_dir}/config.php knows of "
-                "no installation. Bring back the configuration, or empty the database by hand."
+                msg=f"The database {self.database['name']} holds tables, but {self.instance.config_dir}/config.php "
+                "knows of no installation. Bring back the configuration, or empty the database by hand."
             )
         self.instance.write_state("installing", self.release.version)
         account = pwd.getpwnam(self.instance.user)
@@ -200,7 +209,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(steps),
         actions=actions,
-        diff={"before": f"{before}\n" if before else "", "after": "".join(f"{line}\n" for line in actions) or f"{before}\n"},
+        diff={"before": f"{before}\n", "after": "".join(f"{line}\n" for line in actions or [before])},
     )
 
 

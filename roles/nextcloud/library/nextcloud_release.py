@@ -79,7 +79,12 @@ def sha256(archive: pathlib.Path) -> str:
 def unpack(module: AnsibleModule, archive: pathlib.Path, part: pathlib.Path) -> Tree:
     """Unpack into `part` and check what came out."""
     part.mkdir(parents=True)
-    command = ["tar", "--extract", f"--file={archive}", f"--use-compress-program={decompressor(module, archive)}"]
+    command = [
+        "tar",
+        "--extract",
+        f"--file={archive}",
+        f"--use-compress-program={decompressor(module, archive)}",
+    ]
     command += [f"--directory={part}", "--strip-components=1", "--no-same-owner", "--no-same-permissions"]
     status, _, errors = module.run_command(command, umask=0o022)
     if status != 0:
@@ -88,7 +93,9 @@ def unpack(module: AnsibleModule, archive: pathlib.Path, part: pathlib.Path) -> 
     tree = Tree(part)
     if tree.name != module.params["version"]:
         shutil.rmtree(part)
-        module.fail_json(msg=f"{archive} holds version {tree.name or 'nothing'}, not {module.params['version']}")
+        module.fail_json(
+            msg=f"{archive} holds version {tree.name or 'nothing'}, not {module.params['version']}"
+        )
     status, output, _ = module.run_command(["php", "-f", str(part / "lib/versioncheck.php")])
     if status != 0:
         shutil.rmtree(part)

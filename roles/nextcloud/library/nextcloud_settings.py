@@ -74,9 +74,8 @@ def main() -> None:
     actual: dict[str, dict[str, Any]] = instance.occ_json("config:list", "--private")["apps"]
     enable = [app for app in module.params["enabled"] if not is_on(actual.get(app, {}))]
     disable = [app for app in module.params["disabled"] if is_on(actual.get(app, {}))]
-    wanted = {
-        (app, name): stored(value) for app, values in module.params["settings"].items() for name, value in values.items()
-    }
+    settings = module.params["settings"]
+    wanted = {(app, name): stored(settings[app][name]) for app in settings for name in settings[app]}
     current = {key: stored(actual.get(key[0], {}).get(key[1], "")) for key in wanted}
     different = {key: value for key, value in wanted.items() if current[key] != value}
 

@@ -101,7 +101,8 @@ class Instance:
     def reason(output: str, errors: str) -> str:
         """The line that says why a command failed: of a PHP trace the first, else the last."""
         lines = [line.strip() for line in (output.strip() or errors).splitlines() if line.strip()]
-        return next((line for line in lines if re.match(r"[\w\\]*(?:Error|Exception)\b", line)), lines[-1] if lines else "")
+        causes = [line for line in lines if re.match(r"[\w\\]*(?:Error|Exception)\b", line)]
+        return (causes[:1] or lines[-1:] or [""])[0]
 
     def require(self, command: list[str]) -> str:
         """Output of a command as the web user; the module fails where the command does."""
@@ -139,14 +140,16 @@ class Instance:
         """Run an occ command of the current release and read what it prints as JSON."""
         output = self.occ(*arguments, "--output=json")
         # A notice of PHP or of an app may precede the answer.
-        start = min((position for position in (output.find("{"), output.find("[")) if position >= 0), default=0)
-        return json.loads(output[start:])
+        answer = re.search(r"^[\[{].*", output, flags=re.MULTILINE | re.DOTALL)
+        return json.loads(answer[0] if answer else output)
 
     def read_config(self) -> dict[str, Any]:
         """The merged configuration; empty where there is none yet."""
         if not (self.config_dir / "config.php").exists():
             return {}
-        answer: dict[str, Any] = json.loads(self.require(["php", "-r", READ_CONFIG, "--", str(self.config_dir)]))
+        answer: dict[str, Any] = json.loads(
+            self.require(["php", "-r", READ_CONFIG, "--", str(self.config_dir)])
+        )
         return answer
 
     def read_state(self) -> dict[str, str]:
