@@ -32,7 +32,7 @@ occ() { runuser -u www-data -- php "$code/occ" --no-interaction --quiet "$@"; }
 OC_PASS=$(openssl rand -hex 24)
 export OC_PASS
 occ maintenance:install --database pgsql --database-name nextcloud --database-user www-data \
-    --database-host /run/postgresql --admin-user admin --admin-pass "$OC_PASS" --data-dir "$data"
+    --database-host /run/postgresql --database-pass "" --admin-user admin --admin-pass "$OC_PASS" --data-dir "$data"
 occ config:import <<JSON
 { "system": {
     "trusted_domains": ["localhost", "$hostname"], "overwrite.cli.url": "https://$hostname",
@@ -42,7 +42,7 @@ JSON
 occ db:add-missing-indices
 
 openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$hostname" \
-    -addext "subjectAltName=DNS:$hostname" -keyout /etc/ssl/private/floor.key -out /etc/ssl/certs/floor.crt
+    -addext "subjectAltName=DNS:$hostname" -keyout /etc/ssl/private/floor.key -out /etc/ssl/certs/floor.crt 2>/dev/null
 cat >/etc/nginx/sites-enabled/default <<NGINX
 server {
     listen 443 ssl;
