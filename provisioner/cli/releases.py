@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from provisioner.errors import ReleaseNotTrusted
+from provisioner.errors import ExitCode, ReleaseNotTrusted
 from provisioner.releases.cache import Cache, Entry
 from provisioner.releases.catalogue import Catalogue, Release
 from provisioner.releases.fit import find_misfits
@@ -149,6 +149,8 @@ def verify(application: str | None, version: str | None, output: Literal["text",
         if not results:
             click.echo("the cache holds nothing of it", err=True)
     damaged = [cache.path(entry) for entry, intact in results if not intact]
+    if damaged and output == "json":
+        click.get_current_context().exit(ExitCode.RELEASE_NOT_TRUSTED)  # the document says which
     if damaged:
         raise ReleaseNotTrusted(
             f"{len(damaged)} archives in the release cache are damaged or gone",

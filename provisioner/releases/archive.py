@@ -6,16 +6,20 @@ disk, and when two programs could read it differently (duplicate names, damaged 
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
+import lzma
 import posixpath
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import IO, Any, Literal, NoReturn, Self, cast
 
 from provisioner.errors import ReleaseNotTrusted
 
@@ -23,6 +27,8 @@ DOUBLE_MARKER = "SOVSTACK-CONTRACT-DOUBLE"
 
 _MAX_MEMBERS = 250_000
 _MAX_UNPACKED = 8 * 1024**3  # bytes; Nextcloud 34 has 0.7 GB in 26,000 files
+_MAX_PADDING = 64 * 1024**2  # bytes of zeros behind the last entry; tar pads to 10 KB
+_MAX_HEADER = 1024**2  # bytes of one long name or one extended header; tarfile holds them in memory
 _MAX_KEPT = 32 * 1024**2  # bytes; core/signature.json has 2 MB
 _CHUNK = 1024**2
 
@@ -77,7 +83,7 @@ def inspect(
                 reading.take(tar, member)
                 progress(count)
             _refuse_trailing_data(tar)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise ReleaseNotTrusted(
             f"{path.name} is damaged: it cannot be read to its end", details=str(error)
         ) from error
@@ -179,8 +185,24 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
+_HEADER_TYPES = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+
+
 class _StrictTarInfo(tarfile.TarInfo):
     """A damaged header is an error, where tarfile takes it for the archive's end and tar reads on."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _HEADER_TYPES and member.size > _MAX_HEADER:
+            raise ValueError("an extended header is too large")
+        return member
 
     @classmethod
     def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
@@ -195,22 +217,29 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 @contextmanager
 def _open(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar archive for one walk; bzip2 goes through lbzip2, on all cores, where that is installed."""
+    """Open a tar archive for one walk; the decompressors here are strict about a stream that ends early."""
     with path.open("rb") as file:
-        is_bzip2 = file.read(3) == b"BZh"
-    decompressor = shutil.which("lbzip2") if is_bzip2 else None
-    if decompressor is None:
-        with tarfile.open(path, mode="r|*", tarinfo=_StrictTarInfo) as tar:
-            yield tar
+        head = file.read(6)
+    opener = next((found for magic, found in _OPENERS.items() if head.startswith(magic)), Path.open)
+    with (
+        opener(path, "rb") as stream,
+        tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo) as tar,
+    ):
+        yield tar
+
+
+@contextmanager
+def _open_bzip2(path: Path, mode: Literal["rb"]) -> Iterator[IO[bytes]]:
+    """Open a bzip2 stream through lbzip2, on all cores, where that is installed."""
+    program = shutil.which("lbzip2")
+    if program is None:
+        with bz2.open(path, mode) as stream:
+            yield stream
         return
-    process = subprocess.Popen(
-        [decompressor, "--decompress", "--stdout", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    command = [program, "--decompress", "--stdout", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        with tarfile.open(fileobj=process.stdout, mode="r|", tarinfo=_StrictTarInfo) as tar:
-            yield tar
+        yield cast("IO[bytes]", process.stdout)
         _, complaint = process.communicate()
         if process.returncode:
             raise EOFError(complaint.decode(errors="replace").strip())
@@ -219,8 +248,17 @@ def _open(path: Path) -> Iterator[tarfile.TarFile]:
         process.communicate()
 
 
+_OPENERS: Mapping[bytes, Callable[[Path, Literal["rb"]], AbstractContextManager[Any]]] = {
+    b"BZh": _open_bzip2,
+    b"\x1f\x8b": gzip.GzipFile,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
+
+
 def _refuse_trailing_data(tar: tarfile.TarFile) -> None:
     """Read to the stream's end, so that its checksums are tested and nothing hides behind the last entry."""
+    padding = 0
     while chunk := tar.fileobj.read(_CHUNK):
-        if chunk.strip(b"\0"):
+        padding += len(chunk)
+        if chunk.strip(b"\0") or padding > _MAX_PADDING:
             raise ValueError("there is data behind the archive's end")

@@ -7,12 +7,13 @@
       index.lock              held while the index changes
       sha256/<digest>/<file>  an admitted archive, read-only
       doubles/<digest>/<file> a contract double; never in the index, so never found again by itself
-      incoming/               downloads and copies that no gate has passed yet
+      incoming/<app>-<version>/  downloads and copies that no gate has passed yet
       locks/<app>-<version>   held by the run that is obtaining that release
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -25,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from provisioner.errors import ReleaseNotTrusted
+from provisioner.errors import ReleaseNotTrusted, Unavailable
 from provisioner.paths import cache_dir
 from provisioner.releases.catalogue import Release
 from provisioner.releases.gates import Gate, Verdict
@@ -123,7 +124,7 @@ class Cache:
         except OSError:
             return False
 
-    def admit(self, incoming: Path, entry: Entry) -> Entry:
+    def admit(self, incoming: Path, entry: Entry) -> None:
         """Move a file that passed the gates from ``incoming`` into the cache, and list it."""
         self._place(incoming, self.path(entry))
         with self._locked("index.lock"):
@@ -134,7 +135,6 @@ class Cache:
                 != (entry.application, entry.version, entry.sha256)
             ]
             self._write_index([*others, entry])
-        return entry
 
     def forget(self, entry: Entry) -> None:
         """Take an entry out of the index and remove its archive."""
@@ -148,16 +148,19 @@ class Cache:
         self._place(incoming, target)
         return target
 
-    def incoming(self, name: str) -> Path:
-        """Return the path where an archive called ``name`` is collected before the gates."""
-        folder = self._folder("incoming")
-        return folder / name
+    def incoming(self, release: Release, name: str) -> Path:
+        """Return the path where a file of ``release`` is collected before the gates."""
+        return self._folder(f"incoming/{_key(release)}") / name
+
+    def sweep(self, release: Release) -> None:
+        """Remove what was collected of ``release``; call it while holding :meth:`obtaining`."""
+        shutil.rmtree(self.root / "incoming" / _key(release), ignore_errors=True)
 
     @contextmanager
     def obtaining(self, release: Release, waiting: Callable[[], None]) -> Iterator[None]:
         """Be the only run on this computer that obtains ``release``; wait for another one to end."""
         self._folder("locks")
-        with self._locked(f"locks/{release.application}-{release.version}", waiting):
+        with self._locked(f"locks/{_key(release)}", waiting):
             yield
 
     def _place(self, incoming: Path, target: Path) -> None:
@@ -191,10 +194,39 @@ class Cache:
             yield
 
 
+@contextmanager
+def explain_trouble(root: Path) -> Iterator[None]:
+    """Turn a full disk, and a cache that cannot be written, into errors that say what to do.
+
+    Raises:
+        Unavailable: For both.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(
+                f"the disk of the release cache {root} is full",
+                hint="free some room and run the same command again, which continues where this one stopped; "
+                "or put the cache elsewhere with SOVSTACK_CACHE_DIR",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise Unavailable(
+                f"the release cache {root} cannot be used",
+                details=str(error),
+                hint="correct its owner or mode, or put the cache elsewhere with SOVSTACK_CACHE_DIR",
+            ) from error
+        raise
+
+
 def hash_file(path: Path) -> str:
     """Return the file's SHA-256 in lower-case hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _key(release: Release) -> str:
+    return f"{release.application}-{release.version}"
 
 
 def now() -> str:

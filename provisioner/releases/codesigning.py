@@ -9,7 +9,6 @@ trusts whatever root the release carries; this one does not.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ def read_hashes(document: bytes, authority: Authority, scope: str) -> dict[str, 
         table, certificate_pem = data["hashes"], data["certificate"]
         signature = base64.b64decode(data["signature"], validate=True)
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SignatureRefusedError(f"it cannot be read ({error})") from error
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise SignatureRefusedError("its hash table is not a table of texts")

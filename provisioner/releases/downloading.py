@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
 from provisioner import __version__
-from provisioner.errors import Unavailable
 from provisioner.releases.progress import Progress, Report
 
 _CHUNK = 256 * 1024
@@ -46,32 +45,23 @@ def fetch(address: str, target: Path, report: Report) -> None:
 
     Raises:
         NotThereError: There is no such file, or the server does not answer.
-        Unavailable: The disk is full. What has arrived stays, and the next call continues from there.
+        OSError: ``target`` cannot be written. What has arrived stays, and the next call continues from there.
     """
-    try:
-        if "://" in address:
-            _download(address, target, report)
-        else:
-            _copy(Path(address), target, report)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable(
-            f"there is no room on the disk of {target.parent} for {address}",
-            hint="free some and run the same command again: it continues where it stopped; "
-            "or put the cache elsewhere with SOVSTACK_CACHE_DIR",
-        ) from error
+    if "://" in address:
+        _download(address, target, report)
+    else:
+        _copy(Path(address), target, report)
 
 
 def _copy(source: Path, target: Path, report: Report) -> None:
     try:
-        with source.open("rb") as reader, target.open("wb") as writer:
-            total = source.stat().st_size
-            _refuse_size(str(source), total)
-            _transfer(reader, writer, Progress(f"copying {source.name}", 0, total), report)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        target.unlink(missing_ok=True)
+        reader = source.open("rb")
+    except OSError as error:
         raise NotThereError(f"{source}: {error.strerror}") from error
+    with reader, target.open("wb") as writer:
+        total = source.stat().st_size
+        _refuse_size(str(source), total)
+        _transfer(reader, writer, Progress(f"copying {source.name}", 0, total), report)
 
 
 def _download(url: str, target: Path, report: Report) -> None:
@@ -86,7 +76,6 @@ def _download(url: str, target: Path, report: Report) -> None:
             time.sleep(pause)
             pause *= 2
         else:
-            _origin(target).unlink(missing_ok=True)
             return
 
 
@@ -103,6 +92,8 @@ def _continue(url: str, target: Path, report: Report) -> None:
     except urllib.error.HTTPError as error:
         with error:
             if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                if error.headers.get("Content-Range") == f"bytes */{have}":
+                    return  # there is nothing missing: an earlier run was stopped after the download
                 _origin(target).unlink(missing_ok=True)  # what is here is no beginning of what is there
                 raise _InterruptedTransferError("the server has other content by now") from error
             if error.code in _TRANSIENT:

@@ -43,7 +43,9 @@ def refuse_upgrade(release: Release, installed: str) -> str | None:
     (``$OC_VersionCanBeUpgradedFrom`` in Nextcloud's version.php).
     """
     name = f"{release.product} {release.version}"
-    if parse_version(installed) > parse_version(release.version):
+    wanted = parse_version(release.version)
+    # An installation knows itself by four numbers, a release by three.
+    if parse_version(installed)[: len(wanted)] > wanted:
         return f"{name} is older than the installed {installed}, and a step back is not supported"
     here = major(installed)
     if here == release.major or here in release.upgrades_from:

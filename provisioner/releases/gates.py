@@ -158,7 +158,7 @@ def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:
     details = list(report.problems[:_NAMED])
     for kind in ("altered", "extra", "absent"):
         paths: Sequence[str] = getattr(report, kind)
-        details += [f"{kind} {path}" for path in paths[:_NAMED]]
+        details += [f"{kind} {_show(path)}" for path in paths[:_NAMED]]
         if len(paths) > _NAMED:
             details.append(f"{kind}: {len(paths) - _NAMED} more")
     if report.problems or report.altered or report.extra:
@@ -166,6 +166,11 @@ def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:
         return Gate("code signature", Verdict.FAIL, summary, tuple(details))
     verdict = Verdict.INCOMPLETE if report.absent else Verdict.PASS
     return Gate("code signature", verdict, counts, tuple(details))
+
+
+def _show(path: str) -> str:
+    """Return a path that somebody else chose so that a terminal shows it and does nothing else."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path)
 
 
 def _find_unacceptable(gates: Sequence[Gate], report: nextcloud.SignatureReport | None) -> tuple[str, ...]:
@@ -184,10 +189,10 @@ def _find_unacceptable(gates: Sequence[Gate], report: nextcloud.SignatureReport 
         return tuple(reasons)
     reasons += report.problems
     if report.altered:
-        reasons.append(f"{len(report.altered)} files are altered, {report.altered[0]} first")
+        reasons.append(f"{len(report.altered)} files are altered, {_show(report.altered[0])} first")
     if report.executable:
         reasons.append(
             f"{len(report.executable)} files that may be run are not covered by a signature, "
-            f"{report.executable[0]} first"
+            f"{_show(report.executable[0])} first"
         )
     return tuple(reasons)

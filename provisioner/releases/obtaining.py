@@ -6,14 +6,15 @@ import getpass
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from provisioner.errors import ReleaseNotTrusted
-from provisioner.releases.cache import Cache, Entry, TrustRecord, hash_file, now
+from provisioner.releases.cache import Cache, Entry, TrustRecord, explain_trouble, hash_file, now
 from provisioner.releases.catalogue import Release
 from provisioner.releases.downloading import NotThereError, fetch
 from provisioner.releases.gates import Assessment, Gate, assess
@@ -67,6 +68,15 @@ class _Place:
     key: str
 
 
+@dataclass(frozen=True)
+class _Collected:
+    """An archive that was fetched and not yet admitted."""
+
+    path: Path
+    sha256: str
+    assessment: Assessment
+
+
 def obtain(release: Release, cache: Cache, sources: Sources, report: Report = ignore) -> ObtainedRelease:
     """Return ``release`` from the cache, or from the first source that has it, checked.
 
@@ -79,7 +89,7 @@ def obtain(release: Release, cache: Cache, sources: Sources, report: Report = ig
     if found := _find_cached(release, cache, report):
         return found
     missing = []
-    with cache.obtaining(release, _say_waiting(release, report)):
+    with _working_on(release, cache, report):
         if found := _find_cached(release, cache, report):
             return found
         for place in _list_places(release, sources):
@@ -111,25 +121,30 @@ def trust(
     """
     path = archive.absolute()
     place = _Place("mirror", str(path), f"{path}.asc", str(path.parent / _file_name(release.signing_key.url)))
-    with cache.obtaining(release, _say_waiting(release, report)):
+    with _working_on(release, cache, report):
         try:
-            incoming, sha256, assessment = _assess(release, cache, place, key, report)
+            collected = _collect(release, cache, place, key, report)
         except NotThereError as error:
             raise ReleaseNotTrusted(str(error)) from error
+        if collected.assessment.is_double:
+            raise ReleaseNotTrusted(f"{archive} is a contract double; nothing makes it {release.product}")
+        _refuse(release, collected.assessment, collected.assessment.unacceptable)
+        doubts = "; ".join(gate.summary for gate in reversed(collected.assessment.doubts))
+        record = TrustRecord(_name_account(), now(), why, doubts) if doubts else None
+        return _admit(release, cache, place, collected, record)
+
+
+@contextmanager
+def _working_on(release: Release, cache: Cache, report: Report) -> Iterator[None]:
+    """Be alone with this release. What was collected goes when it was judged, and stays for a next run if not."""
+    waiting = Progress(f"another run is fetching {release.file_name}; waiting for it")
+    with explain_trouble(cache.root), cache.obtaining(release, lambda: report(waiting)):
         try:
-            if assessment.is_double:
-                raise ReleaseNotTrusted(f"{archive} is a contract double; nothing makes it {release.product}")
-            _refuse(release, assessment, assessment.unacceptable)
-            doubts = "; ".join(gate.summary for gate in reversed(assessment.doubts))
-            record = TrustRecord(_name_account(), now(), why, doubts) if doubts else None
-            entry = _make_entry(release, incoming, sha256, place, assessment, record)
-            return _release_of(release, cache, cache.admit(incoming, entry), entry.origin)
-        finally:
-            incoming.unlink(missing_ok=True)
-
-
-def _say_waiting(release: Release, report: Report) -> Callable[[], None]:
-    return lambda: report(Progress(f"another run is fetching {release.file_name}; waiting for it"))
+            yield
+        except ReleaseNotTrusted:
+            cache.sweep(release)
+            raise
+        cache.sweep(release)
 
 
 def _find_cached(release: Release, cache: Cache, report: Report) -> ObtainedRelease | None:
@@ -161,60 +176,50 @@ def _list_places(release: Release, sources: Sources) -> Iterator[_Place]:
 
 
 def _take(release: Release, cache: Cache, place: _Place, sources: Sources, report: Report) -> ObtainedRelease:
-    incoming, sha256, assessment = _assess(release, cache, place, sources.key, report)
-    try:
-        if assessment.is_double:
-            return _take_double(release, cache, incoming, sha256, assessment, sources)
-        _refuse(release, assessment, [f"{gate.name}: {gate.summary}" for gate in assessment.doubts])
-        entry = _make_entry(release, incoming, sha256, place, assessment, None)
-        return _release_of(release, cache, cache.admit(incoming, entry), entry.origin)
-    finally:
-        incoming.unlink(missing_ok=True)
-
-
-def _take_double(
-    release: Release, cache: Cache, incoming: Path, sha256: str, assessment: Assessment, sources: Sources
-) -> ObtainedRelease:
+    collected = _collect(release, cache, place, sources.key, report)
+    assessment = collected.assessment
+    if not assessment.is_double:
+        hint = None
+        if not assessment.unacceptable:
+            hint = "a person may accept it all the same: sovstack releases trust --help"
+        _refuse(release, assessment, [f"{gate.name}: {gate.summary}" for gate in assessment.doubts], hint)
+        return _admit(release, cache, place, collected, None)
     if not sources.allow_doubles:
         raise ReleaseNotTrusted(
             f"{release.file_name} is a contract double, not {release.product}",
             hint="a double is for trying and testing sovstack itself: --allow-doubles",
         )
     _refuse(release, assessment, assessment.unacceptable)
-    path = cache.keep_double(incoming, release.file_name, sha256)
-    return ObtainedRelease(release, path, sha256, "double", assessment.gates, None)
+    path = cache.keep_double(collected.path, release.file_name, collected.sha256)
+    return ObtainedRelease(release, path, collected.sha256, "double", assessment.gates, None)
 
 
-def _assess(
-    release: Release, cache: Cache, place: _Place, key: Path | None, report: Report
-) -> tuple[Path, str, Assessment]:
-    """Fetch the archive and what proves it; return the fetched file, its SHA-256 and what the gates found.
+def _collect(release: Release, cache: Cache, place: _Place, key: Path | None, report: Report) -> _Collected:
+    """Fetch the archive and what proves it, and try the gates.
 
-    The fetched file is removed when the gates cannot even read it; else it is the caller's to move or remove.
+    Raises:
+        NotThereError: The place does not have the archive.
+        ReleaseNotTrusted: The archive is damaged or hostile.
     """
-    incoming = cache.incoming(_incoming_name(place.archive))
-    fetch(place.archive, incoming, report)
-    signature = _fetch_beside(place.signature, cache, report)
-    keys = key or _fetch_beside(place.key, cache, report)
-    try:
-        report(Progress(f"checking {release.file_name}"))
-        sha256 = hash_file(incoming)
-        assessment = assess(
-            incoming,
-            sha256,
-            release,
-            signature=signature,
-            key=keys,
-            progress=lambda count: report(Progress(f"checking {release.file_name}", count, None, "files")),
-        )
-    except BaseException:
-        incoming.unlink(missing_ok=True)
-        raise
-    return incoming, sha256, assessment
+    path = cache.incoming(release, _incoming_name(place.archive))
+    fetch(place.archive, path, report)
+    signature = _fetch_beside(release, cache, place.signature, report)
+    keys = key or _fetch_beside(release, cache, place.key, report)
+    report(Progress(f"checking {release.file_name}"))
+    sha256 = hash_file(path)
+    assessment = assess(
+        path,
+        sha256,
+        release,
+        signature=signature,
+        key=keys,
+        progress=lambda count: report(Progress(f"checking {release.file_name}", count, None, "files")),
+    )
+    return _Collected(path, sha256, assessment)
 
 
-def _fetch_beside(address: str, cache: Cache, report: Report) -> Path | None:
-    target = cache.incoming(_incoming_name(address))
+def _fetch_beside(release: Release, cache: Cache, address: str, report: Report) -> Path | None:
+    target = cache.incoming(release, _incoming_name(address))
     try:
         fetch(address, target, report)
     except NotThereError:
@@ -222,36 +227,35 @@ def _fetch_beside(address: str, cache: Cache, report: Report) -> Path | None:
     return target
 
 
-def _refuse(release: Release, assessment: Assessment, reasons: tuple[str, ...] | list[str]) -> None:
-    if not reasons:
-        return
-    details = [line for gate in assessment.gates for line in gate.details]
-    raise ReleaseNotTrusted(
-        f"{release.file_name} is refused: {reasons[0]}",
-        details="\n".join([*reasons[1:], *details]) or None,
-    )
+def _refuse(
+    release: Release, assessment: Assessment, reasons: Sequence[str], hint: str | None = None
+) -> None:
+    if reasons:
+        details = [line for gate in assessment.gates for line in gate.details]
+        raise ReleaseNotTrusted(
+            f"{release.file_name} is refused: {reasons[0]}",
+            details="\n".join([*reasons[1:], *details]) or None,
+            hint=hint,
+        )
 
 
-def _make_entry(
-    release: Release,
-    incoming: Path,
-    sha256: str,
-    place: _Place,
-    assessment: Assessment,
-    record: TrustRecord | None,
-) -> Entry:
-    return Entry(
+def _admit(
+    release: Release, cache: Cache, place: _Place, collected: _Collected, record: TrustRecord | None
+) -> ObtainedRelease:
+    entry = Entry(
         application=release.application,
         version=release.version,
         file_name=release.file_name,
-        sha256=sha256,
-        size=incoming.stat().st_size,
+        sha256=collected.sha256,
+        size=collected.path.stat().st_size,
         origin=place.origin,
         source=place.archive,
         obtained_at=now(),
-        gates=assessment.gates,
+        gates=collected.assessment.gates,
         trust=record,
     )
+    cache.admit(collected.path, entry)
+    return _release_of(release, cache, entry, entry.origin)
 
 
 def _release_of(release: Release, cache: Cache, entry: Entry, origin: str) -> ObtainedRelease:
