@@ -131,6 +131,7 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
             }
             for purpose, service in services
         },
+        "stack_network": {"resolvers": list(network.resolvers), "time_servers": list(network.time_servers)},
         "base_timezone": organisation.timezone,
         "base_time_servers": list(network.time_servers),
         "base_hosts_entries": _hosts_entries(profile),
@@ -190,7 +191,14 @@ def _nextcloud_vars(profile: Profile, service: NextcloudService, release: Releas
         "nextcloud_default_timezone": organisation.timezone,
         "nextcloud_maintenance_window_start": service.maintenance_window_start,
         "nextcloud_trashbin_days": service.trashbin_days,
+        "nextcloud_activity_days": service.activity_days,
+        "nextcloud_log_days": service.log_days,
+        "nextcloud_upload_limit": service.upload_limit,
+        "nextcloud_trusted_proxies": list(service.trusted_proxies),
+        "nextcloud_apps_enabled": list(service.apps_enabled),
+        "nextcloud_apps_disabled": list(service.apps_disabled),
         "nextcloud_settings": dict(service.settings),
+        "nextcloud_secret_settings": {key: _secret(name) for key, name in service.secret_settings.items()},
     }
 
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioner.inventory import roles_of
+from provisioner.inventory import APPLICATION_ROLES, BASE_ROLES, roles_of
 from provisioner.profile.model import Profile
-
-#: Layers in order, with what each is for; a role belongs to one.
-LAYERS = ("base", "platform", "apps")
-_ROLES: dict[str, tuple[str, str]] = {
-    "base": ("base", "packages, time, security updates"),
-    "firewall": ("base", "refuse every connection that the services do not need"),
-    "tls": ("platform", "certificates"),
-    "postgresql": ("platform", "database"),
-    "redis": ("platform", "cache and locks"),
-    "php_fpm": ("platform", "PHP"),
-    "nginx": ("platform", "web server"),
-    "nextcloud": ("apps", "files"),
-}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One role on the hosts that carry it."""
+    """One role on the hosts that carry it.
+
+    Attributes:
+        layer: base, platform or apps, as in ``playbooks/layers/``.
+        role: Name of the role.
+        hosts: The hosts' keys in the profile.
+        why: What the role is there for.
+    """
 
     layer: str
     role: str
@@ -41,8 +35,20 @@ class Plan:
 def build(profile: Profile) -> Plan:
     """Return the steps for a profile without errors."""
     carried = {host: roles_of(profile, host) for host in profile.hosts}
-    steps = []
-    for role, (layer, why) in _ROLES.items():
-        if hosts := tuple(host for host, roles in carried.items() if role in roles):
-            steps.append(Step(layer, role, hosts, why))
-    return Plan(tuple(steps))
+    services = profile.services.placed()
+    found = [("base", role, "every host") for role in BASE_ROLES]
+    applications = dict.fromkeys(service.app for _, service in services)
+    platform = dict.fromkeys(
+        role for app in applications for role in APPLICATION_ROLES[app] if role not in applications
+    )
+    for role in platform:
+        users = [app for app in applications if role in APPLICATION_ROLES[app]]
+        found.append(("platform", role, f"for {', '.join(users)}"))
+    for purpose, service in services:
+        found.append(("apps", service.app, f"{purpose} at {service.hostname}"))
+    return Plan(
+        tuple(
+            Step(layer, role, tuple(host for host in profile.hosts if role in carried[host]), why)
+            for layer, role, why in found
+        )
+    )

@@ -56,6 +56,10 @@ HostPath = Annotated[str, _format("path on the host"), AfterValidator(values.che
 ControllerPath = Annotated[
     str, Field(max_length=1024), _format("path on the controller"), AfterValidator(_controller_path)
 ]
+AppName = Annotated[str, _format("app name"), AfterValidator(values.check_app_name)]
+SecretName = Annotated[str, _format("secret name"), AfterValidator(values.check_secret_name)]
+UploadSize = Annotated[str, _format("size"), AfterValidator(values.check_size)]
+Days = Annotated[StrictInt, Field(ge=1, le=3650)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
 
@@ -168,12 +172,28 @@ class NextcloudService(_Part):
     maintenance_window_start: Annotated[StrictInt, Field(ge=0, le=23)] = Field(
         1, description="Hour (UTC) from which heavy background jobs may run, for four hours."
     )
-    trashbin_days: Annotated[StrictInt, Field(ge=1, le=3650)] = Field(
-        30, description="How many days deleted files are kept in the trash bin."
+    trashbin_days: Days = Field(30, description="How many days deleted files are kept in the trash bin.")
+    activity_days: Days = Field(365, description="How many days people's activities are kept.")
+    log_days: Days = Field(190, description="How many days logs are kept, the audit log included.")
+    upload_limit: UploadSize = Field("16G", description="Biggest upload in one request, in M or G.")
+    trusted_proxies: tuple[IpNetwork, ...] = Field((), description="Proxies in front of the web server.")
+    apps_enabled: tuple[AppName, ...] = Field(
+        (), description="Apps of the release that are switched on besides."
+    )
+    apps_disabled: tuple[AppName, ...] = Field(
+        (), description="Apps of the release that are switched off besides."
     )
     settings: Settings = Field(
         default_factory=dict,
         description="Further `config.php` keys with their values, for what has no option of its own here.",
+    )
+
+    secret_settings: Mapping[str, SecretName] = Field(
+        default_factory=dict,
+        description=(
+            "Further `config.php` keys whose values are secrets: each names its value's place in `secrets.yml`, under "
+            "`stack_secrets`."
+        ),
     )
 
 
@@ -230,7 +250,11 @@ class Network(_Part):
     """What lies around the hosts."""
 
     resolvers: tuple[IpAddress, ...] = Field(
-        (), description="DNS resolvers of the hosts; empty leaves them as they are."
+        (),
+        description=(
+            "DNS resolvers that the hosts use. They are held against `sovereignty.level`; no host is changed to use "
+            "them."
+        ),
     )
     time_servers: tuple[NameOrAddress, ...] = Field(
         (), description="NTP servers; empty leaves them as they are."

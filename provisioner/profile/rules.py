@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from provisioner.errors import UsageError
 from provisioner.profile import sovereignty
 from provisioner.profile.finding import Finding, suggest
-from provisioner.profile.model import Profile
+from provisioner.profile.model import NextcloudService, Profile
 from provisioner.profile.problem import Severity, ValuePath
 from provisioner.profile.sovereignty import Registry
 from provisioner.releases.catalogue import Catalogue
@@ -39,7 +39,7 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry) -> Iterato
     yield from check_vault_password(profile)
     yield from check_releases(profile, catalogue)
     yield from check_memory(profile)
-    yield from check_settings(profile)
+    yield from check_nextcloud(profile)
     yield from sovereignty.check(profile, registry)
 
 
@@ -211,34 +211,81 @@ def check_memory(profile: Profile) -> Iterator[Finding]:
             )
 
 
-#: Keys of Nextcloud's config.php that follow from the profile, the host or the secrets.
+# Keys of Nextcloud's config.php that follow from the profile, the host or the secrets.
 _MANAGED_SETTINGS = """
-datadirectory dbhost dbname dbpassword dbport dbtype dbuser installed instanceid passwordsalt secret
-trusted_domains version
+apps_paths config_is_read_only datadirectory dbhost dbname dbpassword dbport dbtableprefix dbtype dbuser installed
+instanceid maintenance_window_start memcache.distributed memcache.local memcache.locking overwrite.cli.url
+overwriteprotocol passwordsalt redis secret serverid trusted_domains trusted_proxies version
 """
 MANAGED_SETTINGS = frozenset(_MANAGED_SETTINGS.split())
+# With these Nextcloud calls its vendor or others (observed with 34.0.1, each of them by itself).
+_CALLING_SETTINGS = frozenset(
+    ["has_internet_connection", "appstoreenabled", "updatechecker", "lookup_server", "reference_opengraph"]
+)
+_CALLING_APPS = frozenset(
+    ["app_api", "nextcloud_announcements", "support", "survey_client", "updatenotification", "weather_status"]
+)
 _SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
+_GENERATED_SECRETS = frozenset(
+    ["nextcloud_admin_password", "tls_acme_eab_hmac_key", "tls_ca_certificate", "tls_ca_key"]
+)
 
 
-def check_settings(profile: Profile) -> Iterator[Finding]:
-    """Free settings carry no secret, and nothing that the deployment sets itself."""
+def check_nextcloud(profile: Profile) -> Iterator[Finding]:
+    """Options of Nextcloud do not contradict each other, the deployment, or the sovereignty level."""
     service = profile.services.files
     if service is None:
         return
-    for key in service.settings:
-        path: ValuePath = ("services", "files", "settings", key)
-        if key in MANAGED_SETTINGS:
+    path: ValuePath = ("services", "files")
+    for group, settings in (("settings", service.settings), ("secret_settings", service.secret_settings)):
+        for key in settings:
+            if key in MANAGED_SETTINGS:
+                yield Finding(
+                    (*path, group, key),
+                    "is set by the deployment itself",
+                    "Remove it; its value follows from other parts of the profile.",
+                    at_key=True,
+                )
+    for key, value in service.settings.items():
+        if key not in MANAGED_SETTINGS and value and _SECRET_SETTING.search(key):
             yield Finding(
-                path,
-                f"{key} is set by the deployment itself",
-                "Remove it; its value follows from other parts of the profile.",
-                at_key=True,
-            )
-        elif _SECRET_SETTING.search(key):
-            yield Finding(
-                path,
-                f"{key} looks like a secret, and a profile holds none",
-                "Whoever may read the profile reads it; set it on the host with `occ config:system:set`.",
+                (*path, "settings", key),
+                "looks like a secret, and whoever may read the profile reads it",
+                "Move it to secret_settings, which names its place in secrets.yml.",
                 Severity.WARNING,
                 at_key=True,
             )
+    for key, name in service.secret_settings.items():
+        if name in _GENERATED_SECRETS:
+            yield Finding((*path, "secret_settings", key), f"{name} is a secret of the deployment itself")
+    for index, app in enumerate(service.apps_disabled):
+        if app in service.apps_enabled:
+            yield Finding(
+                (*path, "apps_disabled", index), f"{app} is in apps_enabled too", "Keep one of the two."
+            )
+    yield from _check_calls(profile, service)
+
+
+def _check_calls(profile: Profile, service: NextcloudService) -> Iterator[Finding]:
+    level = profile.sovereignty.level
+    if level == "none":
+        return
+    path: ValuePath = ("services", "files")
+    calling: list[ValuePath] = [
+        (*path, "settings", key)
+        for key, value in service.settings.items()
+        if key in _CALLING_SETTINGS and value
+    ]
+    calling += [
+        (*path, "apps_enabled", index)
+        for index, app in enumerate(service.apps_enabled)
+        if app in _CALLING_APPS
+    ]
+    for place in calling:
+        yield Finding(
+            place,
+            f"makes Nextcloud call its vendor or others, and sovereignty.level is {level}",
+            "Remove it, if nobody needs it.",
+            Severity.WARNING,
+            because=(("sovereignty", "level"),),
+        )

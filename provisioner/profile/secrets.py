@@ -166,6 +166,8 @@ def needs(profile: Profile) -> tuple[Need, ...]:
     wanted: list[Need] = []
     if profile.services.files:
         wanted.append(Need(("nextcloud_admin_password",), lambda: (generate_password(),)))
+        given = dict.fromkeys(profile.services.files.secret_settings.values())
+        wanted += [Need((name,), None, binding=True) for name in given]
     if profile.tls.issuer == "internal":
         names = ("tls_ca_key", "tls_ca_certificate")
         wanted.append(Need(names, lambda: _create_authority(profile), binding=True))

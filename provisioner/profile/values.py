@@ -257,6 +257,28 @@ def check_host_path(text: str) -> str:
     return text
 
 
+def check_app_name(text: str) -> str:
+    """The name of an application's app, as in its ``appinfo/info.xml``."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,79}", text):
+        raise MalformedValue("is not the name of an app", "Use lower-case letters, digits and _.")
+    return text
+
+
+def check_secret_name(text: str) -> str:
+    """A name under ``stack_secrets`` in ``secrets.yml``."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+", text) or len(text) > 80:
+        hint = "Write a name with _ in it, such as nextcloud_mail_password; the secret itself goes into secrets.yml."
+        raise MalformedValue("is not the name of a secret", hint, confidential=True)
+    return text
+
+
+def check_size(text: str) -> str:
+    """A size as PHP and nginx both read it."""
+    if not re.fullmatch(r"[1-9][0-9]{0,5}[MG]", text):
+        raise MalformedValue("is not a size", "Write it in M or G, such as 512M or 16G.")
+    return text
+
+
 def refuse_bool(value: object) -> object:
     """Keep ``true`` from being taken for 1."""
     if isinstance(value, bool):

@@ -256,6 +256,14 @@ class TestSecretStore:
         store.file.write_text(vault.encrypt(text, store.password.resolve().reveal()))
         assert store.ensure(profile(BASE + acme))["tls_acme_eab_hmac_key"].reveal() == "x"
 
+    def test_secret_settings_are_given_by_somebody_else(self, store: SecretStore) -> None:
+        wanted = BASE.replace(
+            "app: nextcloud",
+            "app: nextcloud\n    secret_settings: { mail_smtppassword: nextcloud_mail_password }",
+        )
+        with pytest.raises(ProfileError, match="lacks nextcloud_mail_password"):
+            store.ensure(profile(wanted))
+
     def test_many_runs_at_once_make_each_secret_once(self, store: SecretStore) -> None:
         with ThreadPoolExecutor(8) as pool:
             results = list(pool.map(lambda _: store.ensure(profile()), range(8)))

@@ -1,0 +1,99 @@
+"""The inventory speaks the roles' language, and never a secret's value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provisioner import inventory, plan
+from provisioner.profile import Profile, secrets
+from provisioner.profile.load import read_content
+
+ROOT = Path(__file__).parents[3]
+RELEASES = {"nextcloud": inventory.ReleaseRef("34.0.1", "/cache/nextcloud.tar.bz2", "0" * 64)}
+BASE = (ROOT / "tests/cases/profile_base.yml").read_text()
+FULL = yaml.safe_load((ROOT / "tests/cases/profile/valid_every_option.yml").read_text())["text"]
+PROVIDED = BASE + "tls: { issuer: provided, provided: { certificate_file: a, key_file: b } }\n"
+
+
+def profile(text: str) -> Profile:
+    return read_content("profile.yml", text.encode(), Path("/srv/zonnedael")).profile
+
+
+def variables(text: str) -> dict[str, Any]:
+    built = inventory.build(profile(text), RELEASES, deployment="zonnedael")
+    return {
+        **built.group_vars_all,
+        **{key: value for host in built.host_vars.values() for key, value in host.items()},
+    }
+
+
+def options_of_roles() -> dict[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = {}
+    for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
+        options |= yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    return options
+
+
+def test_every_variable_is_one_of_a_role() -> None:
+    known = options_of_roles()
+    for text in (BASE, FULL, PROVIDED):
+        own = {name for name in variables(text) if not name.startswith(("stack_", "ansible_"))}
+        assert own - set(known) == set()
+
+
+def test_every_variable_that_a_role_demands_is_set() -> None:
+    demanded = {name for name, option in options_of_roles().items() if option.get("required")}
+    assert demanded
+    assert demanded <= set(variables(BASE))
+
+
+def test_every_value_is_of_the_type_that_the_role_wants() -> None:
+    kinds = {"str": str, "path": str, "int": int, "bool": bool, "list": list, "dict": dict}
+    known = options_of_roles()
+    for text in (BASE, FULL, PROVIDED):
+        for name, value in variables(text).items():
+            if name in known:
+                assert isinstance(value, kinds[known[name].get("type", "str")]), name
+
+
+def test_every_secret_that_is_referred_to_is_needed() -> None:
+    for text in (BASE, FULL, PROVIDED):
+        needed = {name for need in secrets.needs(profile(text)) for name in need.names}
+        referred = {
+            value.removeprefix("{{ stack_secrets.").removesuffix(" }}")
+            for value in variables(text).values()
+            if isinstance(value, str) and value.startswith("{{ stack_secrets.")
+        }
+        assert referred == needed
+
+
+def test_every_role_exists() -> None:
+    roles = {path.parent.name for path in ROOT.glob("roles/*/tasks")}
+    assert {step.role for step in plan.build(profile(BASE)).steps} <= roles
+
+
+def test_the_same_profile_gives_the_same_inventory() -> None:
+    first, second = (inventory.build(profile(FULL), RELEASES, deployment="x").files() for _ in range(2))
+    assert [inventory.dump(file) for file in first.values()] == [
+        inventory.dump(file) for file in second.values()
+    ]
+
+
+def test_files_have_no_anchors() -> None:
+    """An anchor in a file for people would mean that one object stands in two places."""
+    two = BASE.replace(
+        "services:\n", "  other: { address: 10.77.0.12, provider: hetzner, location: DE }\nservices:\n"
+    )
+    two = two.replace("    app: nextcloud", "    app: nextcloud\n    host: main")
+    for file in inventory.build(profile(two), RELEASES, deployment="x").files().values():
+        assert "&id" not in inventory.dump(file)
+
+
+def test_a_plan_says_why() -> None:
+    why = {step.role: (step.layer, step.why) for step in plan.build(profile(BASE)).steps}
+    assert why["firewall"] == ("base", "every host")
+    assert why["postgresql"] == ("platform", "for nextcloud")
+    assert why["nextcloud"] == ("apps", "files at cloud.zonnedael.example")
