@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.outside.target import WebTarget
 
-SECONDS = 10
+SECONDS = 20
 _LARGEST_BODY = 16 * 1024 * 1024
 
 

@@ -48,6 +48,7 @@ class Cloud:
     corrupts: bool = False
     keeps_deleted: bool = False
     refuses_users: bool = False
+    fails_after_creation: bool = False
     is_open: bool = False
 
 
@@ -101,7 +102,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             elif self.command == "POST":
                 form = parse_qs(body.decode())
                 cloud.users[form["userid"][0]] = form["password"][0]
-                self._ocs({"id": form["userid"][0]})
+                self._ocs({"id": form["userid"][0]}, 500 if cloud.fails_after_creation else 200)
             else:
                 cloud.users.pop(path.rpartition("/")[2], None)
                 self._ocs([])
@@ -206,8 +207,16 @@ def test_file_that_stays_after_deletion_fails(serve: Serve) -> None:
 
 
 def test_no_user_means_no_evidence(serve: Serve) -> None:
-    with pytest.raises(NoEvidence, match="cannot be created: 400 said so"):
+    with pytest.raises(NoEvidence, match="creating a user answers 400 said so"):
         files.check_round_trip(serve(Cloud(refuses_users=True)))
+
+
+def test_user_that_exists_although_its_creation_failed_is_a_warning(serve: Serve) -> None:
+    cloud = Cloud(fails_after_creation=True)
+    finding = files.check_round_trip(serve(cloud))
+    assert finding.verdict is Verdict.WARN
+    assert "creating a user answers 500" in finding.actual
+    assert list(cloud.users) == [ADMIN]
 
 
 def test_leftovers_of_a_killed_run_are_removed_and_a_running_one_is_not(serve: Serve) -> None:
