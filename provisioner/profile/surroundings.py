@@ -1,29 +1,54 @@
-"""What this computer says about a profile: whether the files and the time zone that it names exist."""
+"""What this computer says about a profile: whether the files and the time zone that it names can be used."""
 
 from __future__ import annotations
 
-import os
+import datetime as dt
 import zoneinfo
 from collections.abc import Iterator
+from pathlib import Path
 
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity
 
+_MAX_FILE_BYTES = 1024 * 1024
+
 
 def check(profile: Profile) -> Iterator[Finding]:
-    """Return what does not exist here."""
+    """Return what does not exist here, or is not what it should be."""
     yield from _check_timezone(profile.organisation.timezone)
+    if profile.tls.issuer == "acme" and profile.tls.acme and (file := profile.tls.acme.ca_certificate_file):
+        _, finding = _read("acme", "ca_certificate_file", file)
+        yield from filter(None, [finding])
     if profile.tls.issuer == "provided" and profile.tls.provided:
-        for key, file in profile.tls.provided:
-            if not os.path.isfile(file):  # noqa: PTH113  says no to a path that no system takes
-                yield Finding(
-                    ("tls", "provided", key),
-                    f"there is no file {file} on this computer",
-                    "Put it there before `sovstack apply`; a relative path counts from the profile's folder.",
-                    Severity.WARNING,
-                    because=(("tls", "issuer"),),
-                )
+        yield from _check_provided(profile)
+
+
+def _check_provided(profile: Profile) -> Iterator[Finding]:
+    contents = []
+    for key, file in profile.tls.provided or ():
+        content, finding = _read("provided", key, file)
+        contents.append(content)
+        if finding:
+            yield finding
+    if all(content is not None for content in contents):
+        from provisioner.profile import certificate  # costs 50 ms
+
+        chain, private = (content or b"" for content in contents)
+        yield from certificate.check(chain, private, profile.hostnames(), dt.datetime.now(dt.UTC))
+
+
+def _read(issuer: str, key: str, file: str) -> tuple[bytes | None, Finding | None]:
+    """Return a file's content, or a warning: a profile may be checked where its keys are not."""
+    try:
+        if Path(file).is_file():
+            with Path(file).open("rb") as stream:
+                return stream.read(_MAX_FILE_BYTES), None
+        reason = f"there is no file {file} on this computer"
+    except (OSError, ValueError) as error:
+        reason = f"{file} cannot be read here: {getattr(error, 'strerror', error)}"
+    hint = "Put it there before `sovstack apply`; a relative path counts from the profile's folder."
+    return None, Finding(("tls", issuer, key), reason, hint, Severity.WARNING, because=(("tls", "issuer"),))
 
 
 def _check_timezone(name: str) -> Iterator[Finding]:
