@@ -92,9 +92,14 @@ def measure(command: Sequence[str], bridge: str) -> tuple[Measured, str]:
     return Measured(seconds, wire.count, cpu_seconds, usage.ru_maxrss / 1024), text
 
 
-def measure_apply(profile: Path, bridge: str, options: Sequence[str]) -> Measured:
+def measure_apply(profile: Path, bridge: str, doubles: Path | None) -> Measured:
     """Measure ``sovstack apply`` and add what its report knows."""
-    cost, text = measure([str(SOVSTACK), "apply", "--output", "json", *options, str(profile)], bridge)
+    command = [str(SOVSTACK), "apply", "--output", "json", "--progress", "plain", str(profile)]
+    if doubles:
+        # A cache of its own, so that a double never lies beside a real release.
+        command = ["env", f"SOVSTACK_CACHE_DIR={doubles / 'cache'}", *command]
+        command += ["--releases-from", str(doubles), "--allow-doubles"]
+    cost, text = measure(command, bridge)
     report = json.loads(text)
     tasks = sum(
         role[outcome] for role in report["roles"] for outcome in ("ok", "changed", "failed", "skipped")
@@ -135,13 +140,15 @@ def write_profile(folder: Path, address: str, debian: str) -> Path:
     return path
 
 
-def obtain_archive(folder: Path, options: Sequence[str]) -> Path:
-    """Return the archive that ``apply`` will install: the double's, or the one of the release cache."""
-    if options:
-        (archive,) = (
-            path for path in folder.glob("nextcloud-*") if ".tar." in path.name or path.suffix == ".zip"
-        )
-        return archive
+def build_double(folder: Path) -> Path:
+    """Build the contract double into ``folder`` and return its archive."""
+    build = CHECKOUT / "tests" / "doubles" / "nextcloud" / "build.py"
+    command = [sys.executable, str(build), "--output", str(folder)]
+    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+def fetch_release() -> Path:
+    """Return the real archive, from the release cache or from upstream."""
     return Path(json.loads(sovstack("releases", "fetch", "nextcloud", "--output", "json"))["path"])
 
 
@@ -190,27 +197,22 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the machines of the lab `bench` running")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sovstack-bench-") as scratch:
-        folder, extra = Path(scratch), []
-        if options.double:
-            build = CHECKOUT / "tests" / "doubles" / "nextcloud" / "build.py"
-            subprocess.run(
-                [sys.executable, str(build), "--output", str(folder / "doubles")], check=True, stdout=2
-            )
-            extra = ["--releases-from", str(folder / "doubles"), "--allow-doubles"]
-        archive = obtain_archive(folder / "doubles", extra)
+        folder = Path(scratch)
+        doubles = folder / "doubles" if options.double else None
+        archive = build_double(doubles) if doubles else fetch_release()
         say(f"two fresh machines, Debian {options.debian}")
         (ours, bare), bridge = start_machines(options.debian)
         try:
             before = ours.manual_packages()
             profile = write_profile(folder, ours.address, options.debian)
             say("apply on a fresh machine")
-            fresh = measure_apply(profile, bridge, extra)
+            fresh = measure_apply(profile, bridge, doubles)
             packages = sorted(ours.manual_packages() - before)
             say(f"the floor with the same {len(packages)} packages")
             hostname = yaml.safe_load(profile.read_text())["services"]["files"]["hostname"]
             floor = measure_floor(bare, archive, hostname, packages, bridge)
             say("apply again")
-            again = measure_apply(profile, bridge, extra)
+            again = measure_apply(profile, bridge, doubles)
         finally:
             if not options.keep:
                 sovstack("lab", "down", LAB)
