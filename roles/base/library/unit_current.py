@@ -61,7 +61,9 @@ import pathlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath"
+PROPERTIES = (
+    "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths"
+)
 # systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
 RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
 UNITS = pathlib.Path("/etc/systemd/system")
@@ -132,11 +134,13 @@ class Unit:
         if self.properties["LoadState"] == "not-found":
             return ["enable", "start"]
         verbs = []
-        # Not the property DropInPaths: that lacks a file which came after the last daemon-reload.
-        own = [self.properties["FragmentPath"], f"/etc/systemd/system/{self.name}.d/*.conf"]
+        loaded = self.properties.get("DropInPaths", "").split()  # systemd leaves it out where it knows none
+        # systemd itself does not notice the first drop-in of a unit: it remembers which of its folders exist.
+        unnoticed = [str(path) for path in self.drop_in.parent.glob("*.conf") if str(path) not in loaded]
         started = timestamp(self.properties["ActiveEnterTimestamp"])
-        if self.properties["NeedDaemonReload"] == "yes":
+        if self.properties["NeedDaemonReload"] == "yes" or unnoticed:
             verbs.append("daemon-reload")
+        own = [self.properties["FragmentPath"], *loaded, *unnoticed]
         if enabled and self.properties["UnitFileState"] in {"disabled", "masked"}:
             verbs.append("enable")
         if self.properties["ActiveState"] not in {"active", "reloading"}:

@@ -30,11 +30,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-facts:
-  description: What was found. Versions are empty strings where there is nothing.
+ansible_facts:
+  description: What was found, as C(nextcloud). Versions are empty strings where there is nothing.
   returned: always
   type: dict
-  sample: {installed_version: 34.0.1.2, release_present: true, php_version: 8.4.27, phase: ready}
+  sample:
+    nextcloud: {installed_version: 34.0.1.2, release_present: true, php_version: 8.4.27, free_megabytes: 20000}
 """
 
 import pathlib
@@ -66,13 +67,13 @@ def main() -> None:
     config = instance.read_config() if has_php else {}
     module.exit_json(
         changed=False,
-        facts={
-            "installed_version": str(config.get("version", "")) if config.get("installed") else "",
-            "current_version": Tree(instance.current_link).version,
-            "release_present": bool(release.version),
-            "phase": instance.read_state().get("phase", ""),
-            "php_version": instance.run(["php", "-r", "echo PHP_VERSION;"])[1] if has_php else "",
-            "free_megabytes": free_megabytes(release.path),
+        ansible_facts={
+            "nextcloud": {
+                "installed_version": str(config.get("version", "")) if config.get("installed") else "",
+                "release_present": bool(release.version),
+                "php_version": instance.run(["php", "-r", "echo PHP_VERSION;"])[1] if has_php else "",
+                "free_megabytes": free_megabytes(release.path),
+            }
         },
     )
 

@@ -1,0 +1,239 @@
+"""Nextcloud as the role promises it: the wanted release, whole, closed, quiet, and at work in the background."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 15
+# Two rounds may be late: one that takes long, one that a restart cut off.
+OLDEST_JOBS_SECONDS = 900
+# Of the lockdown: what would call somebody on its own. The values are those that Nextcloud works with.
+QUIET_SETTINGS = {
+    "has_internet_connection": False,
+    "appstoreenabled": False,
+    "updatechecker": False,
+    "lookup_server": "",
+    "reference_opengraph": False,
+    "upgrade.disable-web": True,
+}
+QUIET_APPS = (
+    "app_api", "federation", "firstrunwizard", "nextcloud_announcements", "support", "survey_client",
+    "updatenotification", "weather_status",
+)  # fmt: skip
+# What a release with files missing shows beside; LogErrors tells what happened, not how the instance is set up.
+OF_MISSING_FILES = {"CodeIntegrity", "JavaScriptSourceMaps", "JavaScriptModules", "Woff2Loading"}
+OF_THE_PAST = {"LogErrors"}
+
+
+def occ(host: Host, arguments: str) -> Any:
+    """What a command of Nextcloud prints as JSON. Its exit code says nothing: setupchecks ends with 1 for a hint."""
+    output = host.run(f"nextcloud-occ --no-interaction {arguments} --output=json").stdout
+    return json.loads(output[re.search(r"^[\[{]", output, re.MULTILINE).start() :])  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def status(host: Host) -> dict[str, Any]:
+    return occ(host, "status")
+
+
+@pytest.fixture(scope="module")
+def configuration(host: Host) -> dict[str, Any]:
+    """Settings as Nextcloud sees them: `system` and `apps`."""
+    return occ(host, "config:list")
+
+
+@pytest.fixture(scope="module")
+def integrity(configuration: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the last check of the code against the vendor's signature found: kind of finding -> files."""
+    found = configuration["apps"].get("core", {}).get("oc.integritycheck.checker", "{}")
+    results = json.loads(found) if isinstance(found, str) else found
+    return {kind: files for app in (results or {}).values() for kind, files in app.items()}
+
+
+@pytest.mark.check(
+    id="NC-STATUS",
+    title="Nextcloud is installed in the profile's version and open for use",
+    grade="observed on host",
+    remedy="Run apply. Maintenance mode is ended by `nextcloud-occ maintenance:mode --off`.",
+)
+def test_status(
+    status: dict[str, Any], deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    record_property("actual", status["versionstring"])
+    record_property("expected", deployment["nextcloud_version"])
+    assert status["installed"]
+    assert not status["maintenance"]
+    assert not status["needsDbUpgrade"]
+    assert status["versionstring"] == deployment["nextcloud_version"]
+
+
+@pytest.mark.check(
+    id="NC-SETUPCHECKS",
+    title="Nextcloud's own setup checks find neither an error nor a warning",
+    grade="observed on host",
+    remedy="Run `nextcloud-occ setupchecks`; the role's README says which findings stay and why.",
+)
+def test_setup_checks(
+    host: Host, integrity: dict[str, dict[str, Any]], record_property: Callable[[str, object], None]
+) -> None:
+    results = {
+        name.rpartition("\\")[2]: result
+        for checks in occ(host, "setupchecks").values()
+        for name, result in checks.items()
+    }
+    tolerated = OF_THE_PAST | (OF_MISSING_FILES if set(integrity) == {"FILE_MISSING"} else set())
+    found = {
+        name: result["description"]
+        for name, result in results.items()
+        if result["severity"] in {"warning", "error"}
+    }
+    record_property("actual", f"{len(results)} checks, {', '.join(sorted(found)) or 'nothing found'}")
+    assert len(results) > 40
+    assert {name: text for name, text in found.items() if name not in tolerated} == {}
+
+
+@pytest.mark.check(
+    id="NC-INTEGRITY",
+    title="No file of the release was altered or added",
+    grade="observed on host",
+    remedy="Run `nextcloud-occ integrity:check-core`; remove the release folder and run apply to unpack it again.",
+)
+def test_code_is_the_vendors(
+    integrity: dict[str, dict[str, Any]], record_property: Callable[[str, object], None]
+) -> None:
+    missing = len(integrity.get("FILE_MISSING", {}))
+    record_property(
+        "actual",
+        f"{missing} files absent, as accepted with the release" if missing else "all files as signed",
+    )
+    assert set(integrity) <= {"FILE_MISSING"}
+
+
+@pytest.mark.check(
+    id="NC-JOBS",
+    title="Background jobs ran within the last fifteen minutes",
+    grade="observed on host",
+    remedy="Read `journalctl -u nextcloud-cron`; start them by `systemctl start nextcloud-cron`.",
+    unit="nextcloud-cron.service",
+)
+def test_background_jobs_run(host: Host, record_property: Callable[[str, object], None]) -> None:
+    timer = host.service("nextcloud-cron.timer")
+    assert timer.is_running
+    assert timer.is_enabled
+    read = "nextcloud-occ config:app:get core lastcron"
+    deadline = time.monotonic() + 25  # the first run may be under way
+    while not (last := host.run(read).stdout.strip()) and time.monotonic() < deadline:
+        time.sleep(1)
+    age = int(host.check_output("date +%s")) - int(last or 0)
+    record_property("actual", f"{age} s ago" if last else "never")
+    assert age < OLDEST_JOBS_SECONDS
+    assert host.check_output("nextcloud-occ config:app:get core backgroundjobs_mode") == "cron"
+
+
+@pytest.mark.check(
+    id="NC-UNIT",
+    title="The background jobs are shut in",
+    grade="observed on host",
+    remedy="Run apply: it writes the unit.",
+)
+def test_jobs_are_shut_in(host: Host, record_property: Callable[[str, object], None]) -> None:
+    analysis = host.run(
+        "systemd-analyze security --no-pager --threshold=%s nextcloud-cron.service", HIGHEST_EXPOSURE
+    )
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="NC-QUIET",
+    title="Everything in Nextcloud that calls somebody on its own is off",
+    grade="observed on host",
+    remedy="Run apply. An app that was enabled on purpose belongs into the profile's settings.",
+)
+def test_lockdown(configuration: dict[str, Any], deployment: dict[str, Any]) -> None:
+    system, apps = configuration["system"], configuration["apps"]
+    wanted = QUIET_SETTINGS | {
+        key: deployment["nextcloud_settings"][key]
+        for key in QUIET_SETTINGS
+        if key in deployment["nextcloud_settings"]
+    }
+    assert {key: system.get(key) for key in wanted} == wanted
+    quiet = set(QUIET_APPS) - set(deployment["nextcloud_apps_enabled"])
+    assert [app for app in quiet if apps.get(app, {}).get("enabled", "no") != "no"] == []
+    assert apps["password_policy"]["enforceHaveIBeenPwned"] in {"0", 0}
+
+
+@pytest.mark.check(
+    id="NC-CONFIG",
+    title="Nextcloud works with the profile's settings",
+    grade="observed on host",
+    remedy="Run apply. A file /etc/nextcloud/9*.config.php that sorts behind the managed one wins over it.",
+)
+def test_settings_are_in_force(configuration: dict[str, Any], deployment: dict[str, Any]) -> None:
+    system = configuration["system"]
+    assert system["trusted_domains"] == [deployment["nextcloud_hostname"]]
+    assert system["overwrite.cli.url"] == f"https://{deployment['nextcloud_hostname']}"
+    assert system["default_phone_region"] == deployment["nextcloud_default_phone_region"]
+    assert system["datadirectory"] == deployment["nextcloud_data_dir"]
+    assert system["memcache.locking"] == r"\OC\Memcache\Redis"
+    own = {
+        key: value
+        for key, value in deployment["nextcloud_settings"].items()
+        if not isinstance(value, (dict, list))
+    }
+    assert {key: system.get(key) for key in own if system.get(key) != "***REMOVED SENSITIVE VALUE***"} == {
+        key: value for key, value in own.items() if system.get(key) != "***REMOVED SENSITIVE VALUE***"
+    }
+
+
+@pytest.mark.check(
+    id="NC-AUDIT",
+    title="Who did what is written to an audit log",
+    grade="observed on host",
+    remedy="Run apply: it enables admin_audit and names the log.",
+)
+def test_audit_log_is_kept(host: Host, configuration: dict[str, Any]) -> None:
+    assert configuration["apps"]["admin_audit"]["enabled"] == "yes"
+    log = host.file("/var/log/nextcloud/audit.log")
+    assert log.size > 0
+    assert log.mode & 0o007 == 0
+    assert host.run("logrotate --debug /etc/logrotate.d/nextcloud").rc == 0
+
+
+@pytest.mark.check(
+    id="NC-FILES",
+    title="Nextcloud's code and managed settings cannot be changed from its web pages, and nobody else reads its data",
+    grade="observed on host",
+    remedy="Run apply; code that was altered is unpacked again when its release folder is removed.",
+)
+def test_ownership(host: Host, deployment: dict[str, Any]) -> None:
+    assert (
+        host.check_output("find /opt/nextcloud ! -type l '(' ! -user root -o -perm /022 ')' -print -quit")
+        == ""
+    )
+    managed = host.file("/etc/nextcloud/90-site.config.php")
+    assert (managed.user, managed.group, managed.mode & 0o777) == ("root", "www-data", 0o640)
+    folder = host.file("/etc/nextcloud")
+    assert (folder.user, folder.mode & 0o7777) == ("root", 0o1770)
+    assert host.file("/etc/nextcloud/config.php").mode & 0o007 == 0
+    data = host.file(deployment["nextcloud_data_dir"])
+    assert (data.user, data.mode & 0o007) == ("www-data", 0)
+
+
+@pytest.mark.check(
+    id="NC-INSTALLER",
+    title="Nobody can install Nextcloud anew from the web page",
+    grade="configured",
+    remedy="Remove CAN_INSTALL from /etc/nextcloud and from the release's config folder.",
+)
+def test_web_installer_is_shut(host: Host) -> None:
+    assert not host.file("/etc/nextcloud/CAN_INSTALL").exists
+    assert not host.file("/opt/nextcloud/current/config/CAN_INSTALL").exists

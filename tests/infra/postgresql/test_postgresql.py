@@ -1,0 +1,133 @@
+"""PostgreSQL as the role promises it: reached over its socket, as who one is, with the settings on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+from testinfra.host import Host
+
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100; what is left is what pg_ctlcluster needs.
+HIGHEST_EXPOSURE = 30
+
+
+def ask(host: Host, sql: str, *, user: str = "root", role: str = "postgres") -> str:
+    """Answer of the database, asked by a system user in a role."""
+    return host.check_output(
+        f"setpriv --reuid={user} --clear-groups psql --no-psqlrc --tuples-only --no-align --host=/run/postgresql"
+        f" --username={role} --dbname=postgres --command=%s",
+        sql,
+    )
+
+
+@pytest.fixture(scope="module")
+def unit(host: Host) -> str:
+    """Name of the cluster's unit."""
+    return (
+        "postgresql@"
+        + host.check_output("pg_lsclusters --no-header | awk '$2 == \"main\" {print $1}'")
+        + "-main.service"
+    )
+
+
+@pytest.mark.check(
+    id="PG-UNIT",
+    title="PostgreSQL runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply; if it stays, read `journalctl -u postgresql@*`.",
+)
+def test_unit_runs_shut_in(host: Host, unit: str, record_property: Callable[[str, object], None]) -> None:
+    assert host.check_output("systemctl is-active %s", unit) == "active"
+    assert host.service("postgresql").is_enabled
+    analysis = host.run("systemd-analyze security --no-pager --threshold=%s %s", HIGHEST_EXPOSURE, unit)
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="PG-CURRENT",
+    title="PostgreSQL works with its files as they lie on the disk",
+    grade="observed on host",
+    remedy="Run apply: it restarts or reloads PostgreSQL when its files are newer. `pg_file_settings` has errors.",
+)
+def test_settings_are_in_force(host: Host) -> None:
+    assert ask(host, "select name, error from pg_file_settings where error is not null") == ""
+    assert ask(host, "select line_number, error from pg_hba_file_rules where error is not null") == ""
+    assert ask(host, "select name from pg_settings where pending_restart") == ""
+    origin = ask(host, "select sourcefile from pg_settings where name = 'shared_buffers'")
+    assert origin.endswith("/conf.d/90-sovstack.conf")
+
+
+@pytest.mark.check(
+    id="PG-SIZE",
+    title="PostgreSQL's cache fits the host's memory",
+    grade="observed on host",
+    remedy="Set postgresql_memory_megabytes, or leave it to its default, and run apply.",
+)
+def test_cache_fits_memory(host: Host, record_property: Callable[[str, object], None]) -> None:
+    cache = int(ask(host, "select setting::bigint * 8 / 1024 from pg_settings where name = 'shared_buffers'"))
+    memory = int(host.check_output("awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo"))
+    record_property("actual", f"{cache} MB of {memory} MB")
+    assert 64 <= cache <= max(64, memory * 0.4)
+
+
+@pytest.mark.check(
+    id="PG-SOCKET",
+    title="PostgreSQL listens on its socket and on no other address than the profile names",
+    grade="observed on host",
+    remedy="Run apply. Addresses for TCP are set by postgresql_listen_addresses only.",
+)
+def test_listens_where_it_should(host: Host, deployment: dict[str, Any]) -> None:
+    assert ask(host, "show listen_addresses") == ",".join(deployment["postgresql_listen_addresses"])
+    listening = host.check_output("ss --no-header --listening --tcp --numeric 'sport = :5432'")
+    assert bool(listening) == bool(deployment["postgresql_listen_addresses"])
+    assert host.file("/run/postgresql/.s.PGSQL.5432").is_socket
+
+
+@pytest.mark.check(
+    id="PG-ACCESS",
+    title="Nobody gets into PostgreSQL on trust or in a role that is not theirs",
+    grade="observed on host",
+    remedy="Run apply: it writes pg_hba.conf and pg_ident.conf anew.",
+)
+def test_access_is_by_identity(host: Host, deployment: dict[str, Any]) -> None:
+    methods = set(ask(host, "select distinct auth_method from pg_hba_file_rules").split())
+    assert methods <= (
+        {"peer"} if not deployment["postgresql_hba_rules"] else {"peer", "scram-sha-256", "cert"}
+    )
+    for role in ("postgres", "nobody"):
+        refused = host.run(
+            "setpriv --reuid=nobody --clear-groups psql -h /run/postgresql -U %s -d postgres -c 'select 1'",
+            role,
+        )
+        assert refused.rc != 0
+        assert "Peer authentication failed" in refused.stderr
+
+
+@pytest.mark.check(
+    id="PG-FILES",
+    title="Only PostgreSQL reads its data",
+    grade="observed on host",
+    remedy="chown -R postgres:postgres and chmod 0700 on the data folder that `show data_directory` names.",
+)
+def test_data_is_closed(host: Host) -> None:
+    data = host.file(ask(host, "show data_directory"))
+    assert (data.user, data.group, data.mode & 0o777) == ("postgres", "postgres", 0o700)
+
+
+@pytest.mark.check(
+    id="PG-OWNERS",
+    title="Every application's database belongs to its own role, which rules nothing else",
+    grade="observed on host",
+    remedy="Run apply. Take back by hand what was given by hand: `alter role NAME nosuperuser nocreatedb`.",
+)
+def test_databases_have_own_roles(host: Host, not_applicable: Callable[[str], NoReturn]) -> None:
+    owners = ask(
+        host,
+        "select datname, rolname, rolsuper or rolcreatedb or rolcreaterole or rolbypassrls from pg_database"
+        " join pg_roles on pg_roles.oid = datdba where not datistemplate and datname <> 'postgres'",
+    ).splitlines()
+    if not owners:
+        not_applicable("no application has a database here")
+    assert [line for line in owners if line.split("|")[1] == "postgres" or line.split("|")[2] != "f"] == []

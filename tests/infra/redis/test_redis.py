@@ -1,0 +1,88 @@
+"""The key-value store as the role promises it: a socket for its clients, no network, nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 10
+
+
+@pytest.fixture(scope="module")
+def product(host: Host) -> str:
+    """Valkey, where Debian has it, else Redis."""
+    return "valkey" if host.exists("valkey-server") else "redis"
+
+
+@pytest.fixture(scope="module")
+def ask(host: Host, product: str, deployment: dict[str, Any]) -> Callable[[str], list[str]]:
+    """Lines that the store answers to a command."""
+    command = f"{product}-cli -s {deployment['redis_socket_path']} "
+    return lambda words: host.check_output(command + words).splitlines()
+
+
+@pytest.mark.check(
+    id="REDIS-UNIT",
+    title="The key-value store runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply; if it stays, read `journalctl -u valkey-server` (Debian 13) or `redis-server` (Debian 12).",
+)
+def test_unit_runs_shut_in(host: Host, product: str, record_property: Callable[[str, object], None]) -> None:
+    service = host.service(f"{product}-server")
+    assert service.is_running
+    assert service.is_enabled
+    analysis = host.run(
+        "systemd-analyze security --no-pager --threshold=%s %s", HIGHEST_EXPOSURE, f"{product}-server.service"
+    )
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="REDIS-SOCKET",
+    title="The key-value store is reached over its socket, by its clients only",
+    grade="observed on host",
+    remedy="Run apply: it writes the configuration and restarts the service.",
+)
+def test_socket_is_the_only_way_in(
+    host: Host, product: str, deployment: dict[str, Any], ask: Callable[[str], list[str]]
+) -> None:
+    path = deployment["redis_socket_path"]
+    socket, folder = host.file(path), host.file(path.rpartition("/")[0])
+    assert (socket.user, socket.group, socket.mode & 0o777) == (product, product, 0o770)
+    assert (folder.user, folder.group, folder.mode & 0o007) == (product, product, 0)
+    assert ask("config get port")[1:] == ["0"]
+    assert product not in host.check_output("ss --no-header --listening --tcp --numeric --processes")
+    stranger = host.run(f"setpriv --reuid=nobody --clear-groups {product}-cli -s {path} ping")
+    assert stranger.stdout.strip() != "PONG"
+
+
+@pytest.mark.check(
+    id="REDIS-MEMORY",
+    title="The key-value store has a limit and gives up what was used least when it reaches it",
+    grade="observed on host",
+    remedy="Set redis_memory_megabytes, or leave it to its default, and run apply.",
+)
+def test_memory_is_limited(
+    ask: Callable[[str], list[str]], record_property: Callable[[str, object], None]
+) -> None:
+    limit = int(ask("config get maxmemory")[1])
+    record_property("actual", f"{limit // 2**20} MB")
+    assert limit >= 16 * 2**20
+    assert ask("config get maxmemory-policy")[1] == "volatile-lru"
+
+
+@pytest.mark.check(
+    id="REDIS-VOLATILE",
+    title="Sessions and locks are never written to the disk",
+    grade="observed on host",
+    remedy="Run apply; then remove dump.rdb and appendonlydir below /var/lib/valkey or /var/lib/redis.",
+)
+def test_nothing_is_kept(host: Host, product: str, ask: Callable[[str], list[str]]) -> None:
+    assert ask("config get save")[1:] in ([], [""])
+    assert ask("config get appendonly")[1] == "no"
+    assert host.check_output(f"find /var/lib/{product} -type f") == ""
