@@ -20,7 +20,7 @@ from typing import IO, BinaryIO, Protocol
 from provisioner import __version__
 from provisioner.releases.progress import Progress, Report
 
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 _TIMEOUT = 30  # seconds without a byte
 _ATTEMPTS = 5
 _PAUSE = 1.0  # seconds before the second attempt; doubles with each further one
@@ -85,8 +85,8 @@ def _continue(url: str, target: Path, report: Report) -> None:
     headers = {"User-Agent": f"sovstack/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": known}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310  the opener speaks http and https only
     try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310  the opener speaks http(s) only
         with _OPENER.open(request, timeout=_TIMEOUT) as response:
             _receive(url, response, target, have, report)
     except urllib.error.HTTPError as error:
@@ -101,6 +101,8 @@ def _continue(url: str, target: Path, report: Report) -> None:
             raise NotThereError(f"{url}: the server answers {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise NotThereError(f"{url}: {error.reason}") from error
+    except ValueError as error:  # an address that is none
+        raise NotThereError(f"{url}: {error}") from error
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
         raise _InterruptedTransferError(f"the connection ended early ({type(error).__name__})") from error
 
@@ -108,6 +110,9 @@ def _continue(url: str, target: Path, report: Report) -> None:
 def _receive(url: str, response: http.client.HTTPResponse, target: Path, have: int, report: Report) -> None:
     if response.status != http.client.PARTIAL_CONTENT:
         have = 0
+    elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        _origin(target).unlink(missing_ok=True)
+        raise _InterruptedTransferError("the server sends another part than the one that is missing")
     length = response.headers.get("Content-Length")
     total = have + int(length) if length and length.isdigit() else None
     _refuse_size(url, total or 0)

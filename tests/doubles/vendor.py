@@ -207,7 +207,7 @@ def pack(
             entry.mode = 0o755 if name in executable else 0o644
             archive.addfile(entry, io.BytesIO(data))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bz2.compress(content.getvalue()))
+    path.write_bytes(bz2.compress(content.getvalue(), 1))
     return path
 
 
@@ -219,14 +219,24 @@ def digest_of(path: Path) -> Digest:
 class Signer:
     """An OpenPGP identity in a folder of its own: a primary key that certifies, and a subkey that signs."""
 
-    def __init__(self, home: Path, name: str = "vendor@example.org", *, subkey: bool = True) -> None:
+    def __init__(
+        self,
+        home: Path,
+        name: str = "vendor@example.org",
+        *,
+        subkey: bool = True,
+        clock: str | None = None,
+        validity: str = "never",
+    ) -> None:
+        """Make the keys, at the time ``clock`` (such as 20200101T000000) where one is given."""
         home.mkdir(mode=0o700, parents=True)
         self._home = home
+        self._clock = ["--faked-system-time", f"{clock}!"] if clock else []
         usage = "cert" if subkey else "sign"
-        self._gpg("--quick-generate-key", name, "ed25519", usage, "never")
+        self._gpg("--quick-generate-key", name, "ed25519", usage, validity)
         self.fingerprint = self._fingerprints()[0]
         if subkey:
-            self._gpg("--quick-add-key", self.fingerprint, "ed25519", "sign", "never")
+            self._gpg("--quick-add-key", self.fingerprint, "ed25519", "sign", validity)
 
     def _gpg(self, *arguments: str) -> bytes:
         command = [
@@ -240,7 +250,7 @@ class Signer:
             "--pinentry-mode",
             "loopback",
         ]
-        return subprocess.run([*command, *arguments], check=True, capture_output=True).stdout
+        return subprocess.run([*command, *self._clock, *arguments], check=True, capture_output=True).stdout
 
     def _fingerprints(self) -> list[str]:
         listing = self._gpg("--with-colons", "--list-keys").decode()
@@ -261,9 +271,3 @@ class Signer:
         """Write the public key."""
         path.write_bytes(self._gpg(*(["--armor"] if armoured else []), "--export"))
         return path
-
-    def expire(self) -> None:
-        """Let the key's validity end in the past."""
-        self._gpg(
-            "--faked-system-time", "20200101T000000!", "--quick-set-expire", self.fingerprint, "2020-01-02"
-        )
