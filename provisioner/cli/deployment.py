@@ -17,7 +17,7 @@ from provisioner.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from provisioner.deployment import Observer, Options
     from provisioner.profile import ProfileReading
-    from provisioner.reporting.report import RunReport
+    from provisioner.reporting.report import Happening, RunReport
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -182,12 +182,20 @@ def _run(
 ) -> RunReport:
     reading = _read(profile) if isinstance(profile, str) else profile
     renderer = _renderer(progress)
-    if renderer is None:
-        return verb(reading, lambda happening: None)
+
+    def observe(happening: Happening) -> None:
+        nonlocal renderer
+        if renderer:
+            try:
+                renderer.add(happening)
+            except OSError:  # nobody reads any more, or the disk behind the log is full: the run goes on
+                renderer = None
+
     try:
-        return verb(reading, renderer.add)
+        return verb(reading, observe)
     finally:
-        renderer.close()
+        if renderer:
+            renderer.close()
 
 
 def _renderer(progress: str) -> Any:  # noqa: ANN401  the renderers share a shape, not a base

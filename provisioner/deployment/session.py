@@ -19,7 +19,7 @@ from provisioner.engine import events
 from provisioner.engine.content import Content, locate
 from provisioner.engine.events import Event
 from provisioner.engine.redaction import Redactor
-from provisioner.engine.workspace import Run, Workspace, write_private
+from provisioner.engine.workspace import Run, Workspace, is_full, unwritable, write_private
 from provisioner.errors import HostFailed, HostUnreachable, Interrupted, ProvisionerError
 from provisioner.profile import ProfileReading
 from provisioner.releases import Progress
@@ -30,6 +30,12 @@ from provisioner.reporting.report import Happening, Recorder, RunReport
 
 #: Who is told what happens, as it happens.
 Observer = Callable[[Happening], None]
+
+_AFTER_INTERRUPTION = {
+    "converge": "the host may be half configured; run apply again",
+    "remove": "some of it is still there; run destroy again",
+    "verify": "the hosts were not changed by that; run verify again",
+}
 
 
 class Session:
@@ -65,19 +71,20 @@ class Session:
         """
         self.started = time.time()
         self.run: Run = self._stack.enter_context(self.workspace.begin(self.verb))
-        log: TextIO = self._stack.enter_context(
-            os.fdopen(os.open(self.run.directory / "events.jsonl", os.O_WRONLY | os.O_CREAT, 0o600), "w")
-        )
-        self._log = JsonLinesRenderer(log)
-        self.tell(
-            events.RunStarted(
-                time=self.started,
-                deployment=self.workspace.name,
-                verb=self.verb,
-                run=self.run.id,
-                directory=str(self.run.directory),
+        try:
+            self._open_log()
+            self.tell(
+                events.RunStarted(
+                    time=self.started,
+                    deployment=self.workspace.name,
+                    verb=self.verb,
+                    run=self.run.id,
+                    directory=str(self.run.directory),
+                )
             )
-        )
+        except BaseException:
+            self._stack.close()
+            raise
         return self
 
     def __exit__(
@@ -85,12 +92,11 @@ class Session:
     ) -> bool:
         """Write the report, release the lock; swallow the error if the report now tells it."""
         try:
-            expected = self._explain(error)
-            self.report = self._make_report(expected)
+            self.report = self._make_report(self._explain(error))
             self._write_report()
         finally:
             self._stack.close()
-        return error is None or isinstance(error, ProvisionerError | KeyboardInterrupt)
+        return isinstance(error, ProvisionerError | KeyboardInterrupt) or is_full(error)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these values from now on, wherever they turn up."""
@@ -100,13 +106,13 @@ class Session:
         """Tell the recorder, the log and the observer that something happened, secrets masked."""
         masked = self._redactor.record(happening)
         self.recorder.add(masked)
+        self._observe(masked)
         if self._log:
             try:
                 self._log.add(masked)
             except OSError as error:
                 self._log = None
                 self.note(f"the run's log ends here: {error.strerror}")
-        self._observe(masked)
         if isinstance(masked, Event):
             self._forecast(masked)
 
@@ -137,6 +143,16 @@ class Session:
             raise
         self.tell(events.PhaseFinished(time=time.time(), phase=name, summary=said[-1] if said else ""))
 
+    def _open_log(self) -> None:
+        path = self.run.directory / "events.jsonl"
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise unwritable(error, path) from error
+        log = os.fdopen(handle, "w", encoding="utf-8")
+        self._stack.callback(_close, log)
+        self._log = JsonLinesRenderer(log)
+
     def _forecast(self, event: Event) -> None:
         self._forecaster.add(event)
         if isinstance(event, events.PhaseStarted | events.TaskStarted):
@@ -161,12 +177,10 @@ class Session:
         if isinstance(error, KeyboardInterrupt):
             return Interrupted(
                 f"interrupted while in phase {self._phase or 'start'}",
-                hint=(
-                    "the host may be half configured; run apply again"
-                    if self._phase == "converge"
-                    else "nothing was changed on the hosts"
-                ),
+                hint=_AFTER_INTERRUPTION.get(self._phase, "nothing was changed on the hosts"),
             )
+        if isinstance(error, OSError) and is_full(error):
+            return unwritable(error, self.run.directory)
         if isinstance(error, HostFailed | HostUnreachable) and not error.hint:
             error.hint = hints.find(self.recorder.failures)
         if isinstance(error, ProvisionerError):
@@ -195,6 +209,12 @@ class Session:
             write_private(self._durations_file, json.dumps(self._forecaster.learned()))
         except OSError as error:
             self.note(f"the report could not be written to {self.run.directory}: {error.strerror}")
+
+
+def _close(log: TextIO) -> None:
+    # What a full disk did not take before, it does not take now; that has been told.
+    with contextlib.suppress(OSError):
+        log.close()
 
 
 def versions() -> dict[str, str]:

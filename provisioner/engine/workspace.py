@@ -83,7 +83,7 @@ class Workspace:
                 make_private(directory)
                 make_private(self._scratch)
             except OSError as error:
-                raise _unwritable(error, directory) from error
+                raise unwritable(error, directory) from error
             _require_own(self._scratch)
             self._retire()
             try:
@@ -120,7 +120,7 @@ class Workspace:
             # The lock belongs to the open file: the kernel drops it when the process ends, in whatever way.
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _unwritable(error, path) from error
+            raise unwritable(error, path) from error
         with os.fdopen(handle, "r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -196,10 +196,15 @@ def _describe(text: str) -> str:
         return "another run holds its lock"
 
 
-def _unwritable(error: OSError, path: Path) -> Unavailable:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error says that a disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def unwritable(error: OSError, path: Path) -> Unavailable:
+    """Return the error for a path of the state directory that cannot be written."""
     return Unavailable(
-        f"{'no space left for' if full else 'cannot write'} {path}",
+        f"{'no space left for' if is_full(error) else 'cannot write'} {path}",
         details=str(error),
         hint="free some space there, or set SOVSTACK_STATE_DIR to another place",
     )
