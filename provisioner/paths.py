@@ -1,4 +1,4 @@
-"""Where sovstack keeps what it makes: the XDG directories, each movable by a variable.
+"""Where and how sovstack keeps what it makes: the XDG directories, each movable by a variable; private files.
 
 State (run directories, locks, lab records) and cache (release archives, lab base images) are per user.
 ``SOVSTACK_STATE_DIR`` and ``SOVSTACK_CACHE_DIR`` move them, for tests and for shared controllers.
@@ -30,3 +30,22 @@ def cache_dir() -> Path:
 def config_dir() -> Path:
     """Return the directory of vault password files that ``sovstack init`` makes; it may not exist yet."""
     return _directory("SOVSTACK_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory (0700) and its missing parents."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file (0600) so that a reader meets the old or the new content, never half of it."""
+    make_private(path.parent)
+    partial = path.with_name(f".{path.name}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

@@ -19,8 +19,9 @@ from provisioner.engine import events
 from provisioner.engine.content import Content, locate
 from provisioner.engine.events import Event
 from provisioner.engine.redaction import Redactor
-from provisioner.engine.workspace import Run, Workspace, is_full, unwritable, write_private
+from provisioner.engine.workspace import Run, Workspace, is_full, unwritable
 from provisioner.errors import HostFailed, HostUnreachable, Interrupted, ProvisionerError
+from provisioner.paths import write_private
 from provisioner.profile import ProfileReading
 from provisioner.releases import Progress
 from provisioner.reporting import writers

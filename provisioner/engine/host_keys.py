@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from provisioner.engine.workspace import write_private
 from provisioner.errors import HostUnreachable
+from provisioner.paths import write_private
 
 
 def label(address: str, port: int) -> str:

@@ -30,10 +30,13 @@ from pathlib import Path
 
 from provisioner.engine.processes import end_marked
 from provisioner.errors import Busy, Unavailable
-from provisioner.paths import state_dir
+from provisioner.paths import make_private, state_dir, write_private
 
 # A year of monthly changes, each with its plan; older evidence belongs where the organisation archives.
 KEPT_RUNS = 25
+# The path of a socket may have 107 characters. `/sovstack-<uid>-<8 hex>/<40 hex>` and what ssh adds while it makes
+# one need 85 of them.
+_LONGEST_PLACE = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,30 +149,11 @@ class Workspace:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def make_private(directory: Path) -> None:
-    """Make a directory (0700) and its missing parents."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file (0600) so that a reader meets the old or the new content, never half of it."""
-    make_private(path.parent)
-    partial = path.with_name(f".{path.name}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def _memory_directory() -> Path:
     for place in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108  made 0700, owner checked
-        if place and os.access(place, os.W_OK | os.X_OK):
+        if place and len(place) <= _LONGEST_PLACE and os.access(place, os.W_OK | os.X_OK):
             return Path(place)
-    return state_dir()
+    return Path("/tmp")  # noqa: S108  the same; on a disk where there is no memory to be had
 
 
 def _remove(scratch: Path) -> None:

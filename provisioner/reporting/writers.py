@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from provisioner.engine.workspace import write_private
 from provisioner.errors import UsageError
+from provisioner.paths import write_private
 from provisioner.reporting import html, junit, markdown
 from provisioner.reporting.report import RunReport, from_dict
 

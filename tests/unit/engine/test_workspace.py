@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from provisioner.engine import workspace as module
+from provisioner.engine import workspace as workspace_module
 from provisioner.engine.processes import MARK
-from provisioner.engine.workspace import Workspace, write_private
+from provisioner.engine.workspace import Workspace
 from provisioner.errors import Busy, Unavailable
+from provisioner.paths import write_private
 
 
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
-    (tmp_path / "memory").mkdir(mode=0o700)
+    memory = tempfile.mkdtemp(prefix="sov", dir="/dev/shm")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", memory)
+    yield
+    shutil.rmtree(memory)
 
 
 @pytest.fixture
@@ -100,7 +106,7 @@ def test_processes_of_a_killed_run_are_ended_by_the_next(workspace: Workspace) -
 
 
 def test_old_runs_retire(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_RUNS", 3)
+    monkeypatch.setattr(workspace_module, "KEPT_RUNS", 3)
     for number in range(5):
         (workspace.runs_directory / f"2020010{number}T000000-apply").mkdir(parents=True)
     with workspace.begin("apply") as run:
@@ -165,3 +171,8 @@ def test_write_private_replaces_whole_files(tmp_path: Path) -> None:
     write_private(path, "two")
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_place_too_long_for_sockets_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/" + "x" * 60)
+    assert workspace_module._memory_directory() in (Path("/dev/shm"), Path("/tmp"))
