@@ -63,18 +63,22 @@ class Shell:
         self._process: subprocess.Popen[bytes] | None = None
         self._unreachable: HostUnreachable | None = None
 
-    def run(self, command: str) -> tuple[int, bytes, bytes]:
+    def run(self, command: str, seconds: float | None = None) -> tuple[int, bytes, bytes]:
         """Run ``command`` with empty standard input; return its exit status, output and error output.
+
+        Args:
+            command: For ``/bin/sh``.
+            seconds: How long it may take; default: ``COMMAND_SECONDS``.
 
         Raises:
             HostUnreachable: No shell could be had; asked once, then repeated without a new attempt.
-            CommandTimedOut: It took longer than ``COMMAND_SECONDS``.
+            CommandTimedOut: It took longer.
         """
         if self._unreachable is not None:
             raise self._unreachable
         if self._process is None:
             self._open()
-        return self._ask(f"/bin/sh -c {shlex.quote(command)} </dev/null", COMMAND_SECONDS)
+        return self._ask(f"/bin/sh -c {shlex.quote(command)} </dev/null", seconds or COMMAND_SECONDS)
 
     def close(self) -> None:
         """End the shell; the next ``run`` opens another."""

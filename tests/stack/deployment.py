@@ -1,0 +1,213 @@
+"""One deployment on one lab machine, driven through the command line as an operator drives it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from doubles.nextcloud.build import build
+
+from provisioner.checks.shell import Shell
+
+CHECKOUT = Path(__file__).parents[2]
+VERB_SECONDS = 900
+HOST_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb said: exit code, report, and its own log."""
+
+    exit_code: int
+    report: dict[str, Any]
+    log: str
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        return list(self.report["changes"])
+
+    def bad_checks(self) -> list[str]:
+        """Return the checks that are neither a pass nor a warning, each with what was seen."""
+        return [
+            f"{check['verdict']} {check['id']}: {check['actual']}"
+            for check in self.report["checks"]
+            if check["verdict"] not in ("pass", "warn")
+        ]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A lab of its own and a deployment folder of its own, both below ``root``.
+
+    Attributes:
+        root: Holds the state directory (lab records, runs) and the folder with the profile.
+        lab: Name of the lab.
+        archives: Options that say where releases come from.
+        cache: Cache directory when it is not the user's own.
+    """
+
+    root: Path
+    lab: str
+    archives: tuple[str, ...]
+    cache: Path | None
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "inventories" / self.lab
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {
+            "SOVSTACK_STATE_DIR": str(self.root / "state"),
+            "SOVSTACK_CONFIG_DIR": str(self.root / "config"),
+        }
+        return os.environ | own | ({"SOVSTACK_CACHE_DIR": str(self.cache)} if self.cache else {})
+
+    def start(self, verb: str, *options: str, log: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a verb in a process group of its own; its standard output and error go to ``log``."""
+        releases = self.archives if verb in ("apply", "plan") else ()
+        with (log or Path(os.devnull)).open("wb") as sink:
+            return subprocess.Popen(
+                [sys.executable, "-m", "provisioner", verb, str(self.folder), *releases, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def run(self, verb: str, *options: str) -> Outcome:
+        """Run a verb to its end."""
+        releases = self.archives if verb in ("apply", "plan") else ()
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "provisioner", verb, str(self.folder), *releases, *options),
+                *("--output", "json", "--progress", "plain"),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            timeout=VERB_SECONDS,
+            check=False,
+        )
+        report = json.loads(ended.stdout) if ended.stdout.strip() else {}
+        return Outcome(ended.returncode, report, ended.stderr)
+
+    def command(self, *arguments: str) -> str:
+        """Run ``sovstack lab ...`` and return what it prints."""
+        return subprocess.run(
+            [sys.executable, "-m", "provisioner", "lab", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        ).stdout
+
+    @cached_property
+    def machine(self) -> dict[str, Any]:
+        """The machine as ``sovstack lab list`` shows it."""
+        labs = json.loads(self.command("list", "--output", "json"))["labs"]
+        (lab,) = [lab for lab in labs if lab["name"] == self.lab]
+        return lab["machines"][0] | {"ssh_config": lab["ssh_config"]}
+
+    def host(self, command: str) -> str:
+        """Run a command on the machine as root and return its output; it must succeed."""
+        shell = Shell(["ssh", "-F", self.machine["ssh_config"], self.machine["hostname"], "/bin/sh"])
+        try:
+            status, output, errors = shell.run(command, HOST_SECONDS)
+        finally:
+            shell.close()
+        assert status == 0, f"{command}: {status}: {errors.decode(errors='replace')}"
+        return output.decode(errors="replace")
+
+    def cut_power(self) -> None:
+        """End every process of the machine at once; its disk stays as it is."""
+        code = "import sys; from provisioner import lab; lab.kill(sys.argv[1], 1)"
+        subprocess.run([sys.executable, "-c", code, self.lab], env=self.environment, timeout=60, check=True)
+
+    def switch_on(self) -> None:
+        """Start the machine after its power was cut, and wait until its services have started."""
+        self.command("up", self.lab)
+        self.wait_until_up()
+
+    def renew_machine(self) -> None:
+        """Replace the machine by a bare one with the same name, address and host key."""
+        subnet = str(ipaddress.ip_network(f"{self.machine['address']}/24", strict=False))
+        self.command("down", self.lab)
+        self.command("up", self.lab, "--subnet", subnet)
+
+    def wait_until_up(self, seconds: float = 60) -> None:
+        """Return when the machine has started all its services."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                self.host("systemctl is-system-running --wait || true")
+            except Exception:  # noqa: BLE001  # not up yet; the deadline ends it
+                time.sleep(0.5)
+            else:
+                return
+        raise AssertionError("the machine does not come up")
+
+    def write_profile(self) -> None:
+        """Write the lab's profile with this machine's address and key."""
+        profile = yaml.safe_load((CHECKOUT / "inventories" / "lab" / "profile.yml").read_text())
+        host = profile["hosts"]["main"]
+        host["address"] = self.machine["address"]
+        host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
+        profile["secrets"] = {"vault_password": {"file": str(self.root / "vault-password")}}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "profile.yml").write_text(yaml.safe_dump(profile, sort_keys=False))
+
+
+@contextmanager
+def deploying(lab: str, archive: str = "auto", *, directory: Path | None = None) -> Iterator[Deployment]:
+    """Give a bare machine and a profile for it; take the machine down after the block.
+
+    Args:
+        lab: Name for the lab.
+        archive: ``double`` is the contract double; ``real`` is what the user's release cache or upstream has;
+            ``auto`` is the real one when the cache has it.
+        directory: Where state and profile go; default: a temporary directory.
+    """
+    with tempfile.TemporaryDirectory(prefix="sovstack-", dir=directory) as name:
+        root = Path(name)
+        options: tuple[str, ...] = ()
+        cache = None
+        if archive != "real":
+            (root / "doubles").mkdir()
+            build(root / "doubles")
+            options = ("--releases-from", str(root / "doubles"), "--allow-doubles")
+        if archive == "double":
+            cache = root / "cache"
+            cache.mkdir()
+            base = os.environ.get("SOVSTACK_CACHE_DIR") or f"{Path.home()}/.cache/sovstack"
+            (cache / "lab").symlink_to(Path(base) / "lab")  # base images take a minute; they are the same
+        deployment = Deployment(root, lab, options, cache)
+        try:
+            deployment.command("up", lab)
+            deployment.write_profile()
+            yield deployment
+        finally:
+            deployment.command("down", lab)
+
+
+def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process and everything it started, and wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    process.wait(timeout=60)

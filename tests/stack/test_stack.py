@@ -1,0 +1,179 @@
+"""From a profile to a verified stack and through its first days: apply, plan, hand edits, reboot.
+
+The tests build on each other; each needs the ones before it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import time
+from dataclasses import dataclass
+
+import pytest
+from stack.deployment import Deployment, Outcome
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+NOOP_SECONDS = 12  # the bar, on an idle computer
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A managed thing that somebody changes by hand.
+
+    Attributes:
+        command: How, on the host.
+        role: Whose task puts it right.
+        task: A pattern of that task's name.
+        diff: What the plan's difference must show.
+        consequences: Patterns of tasks of the same role that follow from it, such as a reload.
+    """
+
+    command: str
+    role: str
+    task: str
+    diff: str
+    consequences: tuple[str, ...] = ()
+
+
+EDITS = (
+    Edit(
+        "sed -i 's/SAMEORIGIN/ALLOWALL/' /etc/nginx/snippets/security-headers.conf",
+        "nginx",
+        "Write the one source of security headers",
+        "ALLOWALL",
+        ("Run nginx",),
+    ),
+    Edit("systemctl disable --quiet nextcloud-cron.timer", "nextcloud", "Run the background jobs", "enable"),
+    Edit(
+        "rm /etc/logrotate.d/nextcloud",
+        "nextcloud",
+        "Write units, log rotation",
+        "/etc/logrotate.d/nextcloud",
+    ),
+    Edit("nextcloud-occ --quiet app:enable weather_status", "nextcloud", "Set up the apps", "weather_status"),
+    Edit(
+        "ln -sf /usr/share/zoneinfo/America/New_York /etc/localtime", "base", "Set the time zone", "New_York"
+    ),
+)
+
+
+def _show(outcome: Outcome) -> str:
+    return f"exit {outcome.exit_code}\n{outcome.log[-4000:]}"
+
+
+def test_apply_deploys_and_verifies(deployment: Deployment) -> None:
+    outcome = deployment.run("apply")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert outcome.bad_checks() == []
+    ids = {check["id"] for check in outcome.report["checks"]}
+    assert {"FILES-WEBDAV", "FILES-CRON", "TLS-VER", "WEB-CSP-ROOT", "NET-PORTS"} <= ids
+    assert all(check["remedy"] and check["grade"] for check in outcome.report["checks"])
+
+
+def test_second_apply_changes_nothing(deployment: Deployment, record_property: pytest.RecordProperty) -> None:
+    started = time.monotonic()
+    outcome = deployment.run("apply")
+    seconds = time.monotonic() - started
+    record_property("seconds", f"{seconds:.1f}")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert outcome.changes == []
+    print(f"second apply: {seconds:.1f} s (bar: {NOOP_SECONDS} s on an idle computer)")
+
+
+def test_plan_of_a_converged_host_is_empty(deployment: Deployment) -> None:
+    outcome = deployment.run("plan", "--detailed-exitcode")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert outcome.changes == []
+
+
+def test_plan_names_exactly_what_was_edited_by_hand(deployment: Deployment) -> None:
+    for edit in EDITS:
+        deployment.host(edit.command)
+    outcome = deployment.run("plan", "--detailed-exitcode")
+    assert outcome.exit_code == 2, _show(outcome)
+    changes = list(outcome.changes)
+    for edit in EDITS:
+        (found,) = [c for c in changes if c["role"] == edit.role and edit.task in c["task"]]
+        assert edit.diff in found["diff"], f"{edit.task}: {found['diff']}"
+        changes.remove(found)
+    for edit in EDITS:
+        for consequence in edit.consequences:
+            changes = [c for c in changes if not (c["role"] == edit.role and consequence in c["task"])]
+    assert changes == []
+
+
+def test_plan_left_the_edits_alone(deployment: Deployment) -> None:
+    assert "ALLOWALL" in deployment.host("cat /etc/nginx/snippets/security-headers.conf")
+
+
+def test_apply_puts_the_edits_right(deployment: Deployment) -> None:
+    outcome = deployment.run("apply")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert len(outcome.changes) >= len(EDITS)
+    assert "ALLOWALL" not in deployment.host("cat /etc/nginx/snippets/security-headers.conf")
+    assert deployment.run("plan", "--detailed-exitcode").exit_code == 0
+
+
+def test_everything_comes_back_after_a_reboot(deployment: Deployment) -> None:
+    before = deployment.host("cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestamp")
+    deployment.host("systemctl reboot")
+    time.sleep(1)
+    deployment.wait_until_up()
+    assert (
+        deployment.host("cat /proc/sys/kernel/random/boot_id; systemctl show -P UserspaceTimestamp") != before
+    )
+    outcome = deployment.run("verify")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert outcome.bad_checks() == []
+
+
+def test_background_jobs_and_setup_checks_contact_nobody(deployment: Deployment) -> None:
+    """What is recorded by the firewall since the reboot holds the resolver, time and apt sources at most."""
+    deployment.host("systemctl start nextcloud-cron.service")
+    deployment.host("nextcloud-occ setupchecks --output=json || true")
+    assert deployment.run("verify").exit_code == 0  # a user's first log-in, a file
+    allowed = _find(deployment, r"^nameserver (\S+)", "cat /etc/resolv.conf")
+    names = _find(
+        deployment, r"^(?:URIs:|deb) +\S*?://([^/\s]+)", "cat /etc/apt/sources.list.d/* /etc/apt/sources.list"
+    )
+    names |= _find(deployment, r"^NTP=(\S+)", "cat /etc/systemd/timesyncd.conf.d/*")
+    for name in names:
+        allowed |= _find(deployment, r"^(\S+) ", f"getent ahosts {name}")
+    # The record works: a destination that nobody contacts is in it once it was contacted.
+    witness = "192.0.2.77"
+    deployment.host(f"timeout 1 bash -c '</dev/tcp/{witness}/4444' 2>/dev/null || true")
+    seen = _recorded_destinations(deployment)
+    assert witness in seen, "the firewall records nothing"
+    assert seen - allowed - {witness} == set()
+
+
+def _find(deployment: Deployment, pattern: str, command: str) -> set[str]:
+    """Return what the pattern finds in a command's output; files that are not there are passed over."""
+    return set(re.findall(pattern, deployment.host(f"{command} 2>/dev/null || true"), re.MULTILINE))
+
+
+def _recorded_destinations(deployment: Deployment) -> set[str]:
+    """Return the addresses in the outbound table's sets, without loopback, multicast and the machine's own net."""
+    own = ipaddress.ip_network(f"{deployment.machine['address']}/24", strict=False)
+    found = set()
+    for name in ("seen4", "seen6"):
+        listing = json.loads(deployment.host(f"nft --json list set inet sovstack_outbound {name}"))
+        for entry in listing["nftables"]:
+            for element in entry.get("set", {}).get("elem", []):
+                value = element["elem"]["val"] if "elem" in element else element
+                address = ipaddress.ip_address(value["concat"][0])
+                if not (
+                    address.is_loopback or address.is_multicast or address.is_link_local or address in own
+                ):
+                    found.add(str(address))
+    return found
+
+
+def test_destroy_leaves_the_host_bare(deployment: Deployment) -> None:
+    outcome = deployment.run("destroy", "--yes")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert deployment.host("ls -d /srv/nextcloud /opt/nextcloud /etc/nextcloud 2>/dev/null || true") == ""
+    assert deployment.host("ss -Hltn | awk '{print $4}' | grep -c ':443$' || true").strip() == "0"
