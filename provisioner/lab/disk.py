@@ -32,9 +32,8 @@ def prepare(lab: Lab, number: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         path.chmod(mode)
-    fresh.chmod(0o755)
-    (fresh / "root").chmod(0o700)
-    (fresh / "root/.ssh").chmod(0o700)
+    for directory in (fresh, *fresh.glob("**/")):  # whatever this command's umask is
+        directory.chmod(0o700 if directory.relative_to(fresh).parts[:1] == ("root",) else 0o755)
     fresh.rename(upper)
 
 

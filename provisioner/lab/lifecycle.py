@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import provisioner
-from provisioner.errors import UsageError
+from provisioner.errors import ProvisionerError, UsageError
 from provisioner.lab import cgroup, disk, image, keys, lock, network, record, requirements, wait
 from provisioner.lab.record import RELEASES, Lab, Machine
 
@@ -214,6 +214,11 @@ def _state(lab: Lab, number: int) -> State:
 
 def _start(lab: Lab, number: int) -> Lab:
     """Start a machine under a new control group, after what is left of its last start was removed."""
+    if not Path(lab.machine(number).image).exists():
+        raise ProvisionerError(
+            f"the base image under {lab.hostname(number)} is gone: {lab.machine(number).image}",
+            hint=f"its disk is worth nothing without: sovstack lab down {lab.name}, then up again",
+        )
     for group in cgroup.groups_of(lab, number):
         cgroup.remove(group)
     network.remove_link(lab.link(number))

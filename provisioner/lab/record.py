@@ -157,7 +157,7 @@ def load(name: str) -> Lab | None:
         raise ProvisionerError(
             f"the lab's record {path} cannot be understood",
             details=str(error),
-            hint="restore it from a backup, or remove the lab's parts by hand as docs/lab.md says",
+            hint="restore it; without it, the lab's bridge, nftables table and control groups are yours to remove",
         ) from error
 
 

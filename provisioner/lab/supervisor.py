@@ -8,6 +8,7 @@ shuts the machine down in order. A machine is ended for certain through its cont
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ _log = logging.getLogger("supervisor")
 
 def main(arguments: list[str]) -> int:
     """Keep the machine until it is shut down or killed; return systemd-nspawn's exit code."""
+    os.umask(0o022)
     name, number, start = arguments[0], int(arguments[1]), arguments[2]
     lab = record.require(name)
     if lab.machine(number).start != start:
