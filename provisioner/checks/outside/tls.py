@@ -1,4 +1,4 @@
-"""TLS as NCSC-NL's guidelines of 2025-05 want it, seen from a client (facts: docs/verification.md).
+"""TLS as NCSC-NL's guidelines of 2025-05 want it, seen from a client (docs/operations/verification.md).
 
 Each probe asks for what must be refused, and first makes sure that the server answers at all: a refused
 handshake of a server that is down is no evidence.
