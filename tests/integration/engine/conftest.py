@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +85,7 @@ class Deployment:
 
     root: Path
     connection: str
+    memory: Path
 
     @property
     def folder(self) -> Path:
@@ -93,7 +96,7 @@ class Deployment:
         return os.environ | {
             "SOVSTACK_STATE_DIR": str(self.root / "state"),
             "SOVSTACK_CONFIG_DIR": str(self.root / "config"),
-            "XDG_RUNTIME_DIR": str(self.root / "memory"),
+            "XDG_RUNTIME_DIR": str(self.memory),
             "CI": "1",
         }
 
@@ -129,8 +132,9 @@ class Deployment:
 def make_deployment(root: Path, connection: str, profile: str) -> Deployment:
     for name in ("playbooks", "roles", "tests"):
         (root / "content" / name).mkdir(parents=True)
-    (root / "memory").mkdir(mode=0o700)
-    deployment = Deployment(root, connection)
+    # Not below the test's own folder: the path of a socket must be short.
+    memory = Path(tempfile.mkdtemp(prefix="sov", dir="/dev/shm"))
+    deployment = Deployment(root, connection, memory)
     deployment.folder.mkdir(parents=True)
     (deployment.folder / "profile.yml").write_text(profile)
     return deployment
@@ -146,5 +150,7 @@ def profile_text(address: str, *, key_file: str = "", more: str = "") -> str:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Deployment:
-    return make_deployment(tmp_path, "local", profile_text("127.0.0.1"))
+def local(tmp_path: Path) -> Iterator[Deployment]:
+    deployment = make_deployment(tmp_path, "local", profile_text("127.0.0.1"))
+    yield deployment
+    shutil.rmtree(deployment.memory)

@@ -124,7 +124,7 @@ def test_no_secret_turns_up_anywhere(local: Deployment, transport: str) -> None:
     places: dict[str, bytes] = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
     for number, (kind, content) in enumerate(watch.seen):
         places[f"{kind} {number}"] = content
-    for root in (local.root / "state", local.root / "memory"):
+    for root in (local.root / "state", local.memory):
         for path in root.rglob("*"):
             if path.is_file():
                 places[str(path)] = path.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -44,10 +45,11 @@ def machine() -> Iterator[str]:
 
 
 @pytest.fixture
-def deployment(machine: str, tmp_path: Path) -> Deployment:
+def deployment(machine: str, tmp_path: Path) -> Iterator[Deployment]:
     made = make_deployment(tmp_path, "ssh", profile_text(machine, key_file=str(keys.client_key())))
     made.write_playbook(LOOK)
-    return made
+    yield made
+    shutil.rmtree(made.memory)
 
 
 def rewrite(deployment: Deployment, pattern: str, replacement: str) -> None:
@@ -69,7 +71,7 @@ def on_machine(command: str) -> str:
 
 
 def own_key() -> str:
-    lab = record.load(LAB)
+    lab = record.require(LAB)
     return " ".join(keys.host_public_key(lab, 1).split()[:2])
 
 
@@ -159,7 +161,10 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
         r"\nservices:",
         "\n".join(
             f"  {name}: {{address: {address}, provider: on-premise, location: NL, ssh: {{port: 2}}}}"
-            for name, address in (("second", machine), ("third", machine.replace(".11", ".12")))
+            for name, address in (
+                ("second", machine.replace(".11", ".12")),
+                ("third", machine.replace(".11", ".13")),
+            )
         )
         + "\n\nservices:",
     )
@@ -167,8 +172,8 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
     done = deployment.run()
     assert done.returncode == ExitCode.UNREACHABLE
     assert "2 of 3 hosts cannot be used" in done.stderr
-    assert f"second ({machine}, port 2)" in done.stderr
-    assert "third" in done.stderr
+    assert re.search(r"second \([0-9.]+, port 2\) (does not answer|cannot be reached)", done.stderr)
+    assert re.search(r"third \([0-9.]+, port 2\) (does not answer|cannot be reached)", done.stderr)
 
 
 def test_another_user_than_root_needs_sudo(deployment: Deployment) -> None:
@@ -229,7 +234,7 @@ def test_an_interrupted_run_leaves_no_process_here(deployment: Deployment, trans
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == ExitCode.INTERRUPTED
-    sign = f"{MARK}={deployment.root / 'memory'}".encode()
+    sign = f"{MARK}={deployment.memory}".encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

@@ -29,7 +29,7 @@ QUICK = "tasks: [{name: Look, ansible.builtin.stat: {path: /}}]\n"
 
 def marked(deployment: Deployment) -> list[int]:
     """Return the processes of the deployment's runs."""
-    sign = f"{MARK}={deployment.root / 'memory'}".encode()
+    sign = f"{MARK}={deployment.memory}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         try:
@@ -86,7 +86,7 @@ def test_a_killed_controller_is_tidied_up_by_the_next_run(local: Deployment) -> 
     done = local.run()
     assert done.returncode == 0, done.stderr
     assert not set(left) & set(marked(local))
-    assert list((local.root / "memory").iterdir()) == []
+    assert list(local.memory.iterdir()) == []
 
 
 def test_a_second_run_is_told_who_is_busy(local: Deployment) -> None:

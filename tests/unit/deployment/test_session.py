@@ -11,6 +11,7 @@ import pytest
 
 from provisioner.deployment.session import Session
 from provisioner.engine import events
+from provisioner.engine import workspace as workspace_module
 from provisioner.engine.events import Outcome
 from provisioner.errors import Busy, HostFailed, ReleaseNotTrusted
 from provisioner.profile import ProfileReading, read_profile
@@ -24,7 +25,7 @@ LAB = Path(__file__).parents[3] / "inventories" / "lab" / "profile.yml"
 @pytest.fixture
 def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProfileReading:
     monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
+    monkeypatch.setattr(workspace_module, "_memory_directory", lambda: tmp_path / "memory")
     (tmp_path / "memory").mkdir(mode=0o700)
     folder = tmp_path / "inventories" / "gemeente"
     folder.mkdir(parents=True)
