@@ -54,7 +54,6 @@ class Reporter:
         self.variables = variables
         self._shell = shell
         self._descriptor = descriptor
-        self._unreachable = False
 
     @pytest.fixture(scope="session")
     def inventory_variables(self) -> dict[str, Any]:
@@ -71,6 +70,7 @@ class Reporter:
             error = call.excinfo.value if call.excinfo else None
             if isinstance(error, HostUnreachable):
                 self._report_unreachable(error)
+                item.session.shouldstop = "the host does not answer"
             elif not isinstance(error, NotApplicable):
                 self._write(self._judge(item, report, error))
         return report
@@ -104,9 +104,6 @@ class Reporter:
         )
 
     def _report_unreachable(self, error: HostUnreachable) -> None:
-        if self._unreachable:
-            return
-        self._unreachable = True
         self._write(
             Check(
                 id=REACHABLE_ID,

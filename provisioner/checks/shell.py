@@ -61,7 +61,7 @@ class Shell:
         """``command`` starts the shell, at the first ``run``."""
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
-        self._unreachable: HostUnreachable | None = None
+        self._unreachable = ""
 
     def run(self, command: str, seconds: float | None = None) -> tuple[int, bytes, bytes]:
         """Run ``command`` with empty standard input; return its exit status, output and error output.
@@ -74,8 +74,8 @@ class Shell:
             HostUnreachable: No shell could be had; asked once, then repeated without a new attempt.
             CommandTimedOut: It took longer.
         """
-        if self._unreachable is not None:
-            raise self._unreachable
+        if self._unreachable:
+            raise HostUnreachable(self._unreachable)
         if self._process is None:
             self._open()
         return self._ask(f"/bin/sh -c {shlex.quote(command)} </dev/null", seconds or COMMAND_SECONDS)
@@ -109,8 +109,8 @@ class Shell:
                 2 * CONNECT_SECONDS,
             )
         except (HostUnreachable, CommandTimedOut, OSError) as error:
-            self._unreachable = HostUnreachable(str(error))
-            raise self._unreachable from error
+            self._unreachable = str(error)
+            raise HostUnreachable(self._unreachable) from error
 
     def _ask(self, command: str, seconds: float) -> tuple[int, bytes, bytes]:
         process = self._process

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 
 from provisioner.checks.result import Check
 
+_TIDY_SECONDS = 5.0
+
 
 @runtime_checkable
 class Closable(Protocol):
@@ -30,12 +32,14 @@ class Merged(Iterator[Check]):
 
     def __init__(self, streams: Iterable[Iterator[Check]]) -> None:
         """Start to read every stream."""
-        self._streams = tuple(streams)
         self._queue: Queue[Check | _Ended] = Queue()
-        self._running = len(self._streams)
         self._closed = threading.Event()
-        for stream in self._streams:
-            threading.Thread(target=self._drain, args=(stream,), daemon=True).start()
+        self._readers = {
+            threading.Thread(target=self._drain, args=(stream,), daemon=True): stream for stream in streams
+        }
+        self._running = len(self._readers)
+        for thread in self._readers:
+            thread.start()
 
     def __next__(self) -> Check:
         """Return the next check of any stream.
@@ -54,12 +58,18 @@ class Merged(Iterator[Check]):
         raise StopIteration
 
     def close(self) -> None:
-        """End all streams; safe to call from any thread, and more than once."""
+        """End all streams and wait until they have tidied up; safe to call more than once."""
         self._closed.set()
-        for stream in self._streams:
-            # A generator that runs in its thread can only be closed there, at its next check.
-            if isinstance(stream, Closable) and not isinstance(stream, Generator):
-                stream.close()
+        # A generator that runs in its thread can only be closed there, at its next check: nobody waits for it.
+        closable = {
+            thread: stream
+            for thread, stream in self._readers.items()
+            if isinstance(stream, Closable) and not isinstance(stream, Generator)
+        }
+        for stream in closable.values():
+            stream.close()
+        for thread in closable:
+            thread.join(_TIDY_SECONDS)
 
     def _drain(self, stream: Iterator[Check]) -> None:
         error: BaseException | None = None
