@@ -45,6 +45,8 @@ def write_private(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
+            file.flush()
+            os.fsync(handle)  # a name that survives a power cut must not lead to an empty file
         partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)

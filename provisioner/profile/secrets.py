@@ -10,15 +10,15 @@ import os
 import secrets
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from provisioner.errors import ProfileError
+from provisioner.paths import write_private
 from provisioner.profile import vault
 from provisioner.profile.model import Profile, VaultPasswordSource
 
@@ -290,15 +290,15 @@ class SecretStore:
 
     def _write(self, secrets_by_name: Mapping[str, Secret]) -> None:
         if missing := self.password.missing_file():
-            missing.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_private(missing, generate_password() + "\n")
+            _make_password(missing)
         content = {
             "stack_secrets": {name: secret.reveal() for name, secret in sorted(secrets_by_name.items())}
         }
-        _write_private(
-            self.file,
-            vault.encrypt(yaml.safe_dump(content, sort_keys=False), self.password.resolve().reveal()),
-        )
+        text = vault.encrypt(yaml.safe_dump(content, sort_keys=False), self.password.resolve().reveal())
+        try:
+            write_private(self.file, text)
+        except OSError as error:
+            raise ProfileError(f"cannot write {self.file}", details=str(error)) from None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -314,19 +314,15 @@ class SecretStore:
             os.close(folder)
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Put a text in place whole or not at all, readable by its owner only."""
+def _make_password(path: Path) -> None:
+    """Make a password file unless somebody was faster: two deployments may name the same one."""
+    own = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-        temporary = Path(name)
+        write_private(own, generate_password() + "\n")
         try:
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            with suppress(FileExistsError):
+                path.hardlink_to(own)
+        finally:
+            own.unlink()
     except OSError as error:
         raise ProfileError(f"cannot write {path}", details=str(error)) from None

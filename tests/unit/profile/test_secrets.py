@@ -269,6 +269,17 @@ class TestSecretStore:
             results = list(pool.map(lambda _: store.ensure(profile()), range(8)))
         assert all(result == results[0] for result in results)
 
+    def test_deployments_that_share_a_password_file_make_it_once(self, tmp_path: Path) -> None:
+        source = VaultPasswordSource(file=str(tmp_path / "keys/password"))
+        stores = []
+        for number in range(8):
+            (tmp_path / str(number)).mkdir()
+            stores.append(SecretStore(tmp_path / str(number) / "secrets.yml", VaultPassword(source)))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda store: store.ensure(profile()), stores))
+        assert all(set(store.read()) == ALL for store in stores)
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["password"]
+
     def test_folder_that_is_missing(self, tmp_path: Path) -> None:
         source = VaultPasswordSource(file=str(tmp_path / "p"))
         with pytest.raises(ProfileError, match="cannot open the folder"):
