@@ -158,6 +158,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = KeyFolder(module)
+    before = folder.public_key()
     changed = folder.ensure_folder()
     changed |= folder.ensure_key()
     if module.params["placeholder"]:
@@ -168,6 +169,8 @@ def main() -> None:
         public_key=public_key,
         csr=folder.request() if public_key else "",
         certificate=folder.certificate(),
+        # In check mode a new key is not there to be shown.
+        diff={"before": before, "after": public_key or "a new key\n"},
     )
 
 

@@ -112,7 +112,7 @@ def test_journal_is_kept_and_limited(host: Host, deployment: dict) -> None:
     id="HOST-SYSCTL",
     title="The network stack takes no redirects and no source routes",
     grade="observed on host",
-    remedy="Run `sovstack apply`; see /etc/sysctl.d/60-sovstack.conf.",
+    remedy="`systemctl restart systemd-sysctl` sets what /etc/sysctl.d/60-sovstack.conf says.",
 )
 def test_network_parameters(host: Host) -> None:
     for name in ("accept_redirects", "send_redirects", "accept_source_route"):
@@ -124,7 +124,7 @@ def test_network_parameters(host: Host) -> None:
     id="HOST-KERNEL",
     title="The kernel's addresses and messages are root's only",
     grade="observed on host",
-    remedy="Run `sovstack apply`; see /etc/sysctl.d/60-sovstack.conf.",
+    remedy="`systemctl restart systemd-sysctl` sets what /etc/sysctl.d/60-sovstack.conf says.",
 )
 def test_kernel_parameters(host: Host, not_applicable: Callable[[str], NoReturn]) -> None:
     if is_container(host):
