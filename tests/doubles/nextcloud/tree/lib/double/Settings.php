@@ -32,6 +32,10 @@ final class Settings
 
     private static function read(string $file): array
     {
+        // The opcode cache may hold an older text of it; Nextcloud asks for a look at the file's time, too.
+        if (function_exists('opcache_invalidate')) {
+            @opcache_invalidate($file, false);
+        }
         ob_start();
         include $file;
         if (ob_get_clean() !== '' && filesize($file) > 0) {
