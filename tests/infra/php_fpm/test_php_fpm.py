@@ -39,7 +39,7 @@ def test_unit_runs_shut_in(host: Host, version: str, record_property: Callable[[
     assert service.is_running
     assert service.is_enabled
     analysis = host.run(
-        "systemd-analyze security --no-pager --threshold=%s %s", HIGHEST_EXPOSURE, f"php{version}-fpm.service"
+        f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} php{version}-fpm.service"
     )
     record_property("actual", analysis.stdout.splitlines()[-1].strip())
     assert analysis.rc == 0

@@ -40,7 +40,7 @@ def unit(host: Host) -> str:
 def test_unit_runs_shut_in(host: Host, unit: str, record_property: Callable[[str, object], None]) -> None:
     assert host.check_output("systemctl is-active %s", unit) == "active"
     assert host.service("postgresql").is_enabled
-    analysis = host.run("systemd-analyze security --no-pager --threshold=%s %s", HIGHEST_EXPOSURE, unit)
+    analysis = host.run(f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} {unit}")
     record_property("actual", analysis.stdout.splitlines()[-1].strip())
     assert analysis.rc == 0
 
