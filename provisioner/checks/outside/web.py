@@ -20,6 +20,7 @@ def check_redirect(target: WebTarget) -> Finding:
     """Plain HTTP leads to HTTPS on the same host name in one step, or is closed."""
     response = fetch_plain(target, "/")
     if response is None:
+        fetch(target, "/", trusted=False)  # closed means something only where the service itself answers
         return Finding(Verdict.PASS, f"port {target.http_port} is closed")
     location = response.first("location")
     where = urlsplit(location)
