@@ -27,8 +27,10 @@ _REFUSED_TLS13_SUITES = "TLS_AES_128_CCM_8_SHA256"
 _MOST_SUITES = 80
 
 _GOOD_GROUPS = ("X25519MLKEM768", "SecP256r1MLKEM768", "X25519", "X448", "P-256", "P-384", "P-521")
-_BAD_TLS13_GROUPS = ("ffdhe2048",)
-_PHASE_OUT_TLS13_GROUPS = ("ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192")
+_FINITE_FIELD_GROUPS = {
+    "ffdhe2048": Verdict.FAIL,
+    **dict.fromkeys(("ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"), Verdict.WARN),
+}
 # The curves of a certificate count as groups in TLS 1.2, so P-256 and P-384 are offered too, as last choice.
 _BAD_TLS12_CURVES = "P-224:P-192:secp256k1:sect283r1:sect409r1"
 _SMALLEST_PHASE_OUT_DH_BITS = 3072
@@ -82,35 +84,33 @@ def check_suites(target: WebTarget) -> Finding:
 def check_key_exchange(target: WebTarget) -> Finding:
     """No group below NCSC's limits (3.3.2.1, 3.3.3): no ffdhe2048, no finite-field exchange in TLS 1.2."""
     _greet(target)
-    groups = [*_GOOD_GROUPS, *_BAD_TLS13_GROUPS, *_PHASE_OUT_TLS13_GROUPS]
     with ThreadPoolExecutor(4) as pool:
-        taken = pool.map(lambda name: _takes(target, name), groups)
-        accepted = [name for name, yes in zip(groups, taken, strict=True) if yes]
-    bad = [name for name in accepted if name in _BAD_TLS13_GROUPS]
-    warnings = [
-        f"{name} (finite field) is to be phased out" for name in accepted if name in _PHASE_OUT_TLS13_GROUPS
-    ]
+        taken = pool.map(lambda group: _takes(target, group), _GOOD_GROUPS)
+        good = [group for group, yes in zip(_GOOD_GROUPS, taken, strict=True) if yes]
+    bad, phase_out = _weak_curves(target), list[str]()
+    if offer(target, "-tls1_3", "-groups", ":".join(_FINITE_FIELD_GROUPS)):
+        for group, verdict in _FINITE_FIELD_GROUPS.items():
+            if offer(target, "-tls1_3", "-groups", group):
+                (bad if verdict is Verdict.FAIL else phase_out).append(group)
     if dhe := offer(target, "-tls1_2", "-cipher", "kDHE:!aNULL:@SECLEVEL=0"):
         bits = re.search(r"(\d+) bits", dhe.group)
         large = bits is not None and int(bits[1]) >= _SMALLEST_PHASE_OUT_DH_BITS
-        (warnings if large else bad).append(f"{dhe.suite} with {dhe.group}")
-    bad += _weak_curves(target)
-    good = [name for name in accepted if name in _GOOD_GROUPS]
+        (phase_out if large else bad).append(f"{dhe.suite} with {dhe.group}")
     if bad:
         return Finding(Verdict.FAIL, f"accepts {', '.join(bad)}")
+    if phase_out:
+        return Finding(Verdict.WARN, f"to be phased out: {', '.join(phase_out)}")
     if not good:
         raise NoEvidence("the server accepts no group that was offered in TLS 1.3")
-    return judge(warnings, f"accepts {', '.join(good)}; nothing weaker", as_problem=Verdict.WARN)
+    return Finding(Verdict.PASS, f"accepts {', '.join(good)}; nothing weaker")
 
 
 def _takes(target: WebTarget, group: str) -> bool:
+    """Tell whether a good group is accepted; one that this OpenSSL does not know (ML-KEM before 3.5) is not."""
     try:
         return offer(target, "-tls1_3", "-groups", group) is not None
     except NoEvidence:
-        # An OpenSSL before 3.5 knows no ML-KEM; not knowing a good group takes nothing away.
-        if group in _GOOD_GROUPS:
-            return False
-        raise
+        return False
 
 
 def _weak_curves(target: WebTarget) -> list[str]:
