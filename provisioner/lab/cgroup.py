@@ -48,6 +48,13 @@ def make(group: Path, memory_megabytes: int | None = None) -> None:
     """
     for part in ("keeper", "machine"):
         (group / part).mkdir(parents=True, exist_ok=True)
+    root = group.parent.parent
+    if memory_megabytes is not None and "memory" in _controllers(root):
+        (root / "cgroup.subtree_control").write_text("+memory")
+    for directory in (group.parent, group):  # what this computer gives, the machine's systemd may use
+        (directory / "cgroup.subtree_control").write_text(
+            " ".join(f"+{name}" for name in _controllers(directory))
+        )
     if memory_megabytes is not None:
         _limit_memory(group, memory_megabytes * 1024 * 1024)
 
@@ -135,10 +142,7 @@ def _parent() -> Path:
 
 
 def _limit_memory(group: Path, limit: int) -> None:
-    root = group.parent.parent
-    if "memory" in (root / "cgroup.controllers").read_text().split():
-        for directory in (root, group.parent):
-            (directory / "cgroup.subtree_control").write_text("+memory")
+    if "memory" in _controllers(group):
         (group / "memory.max").write_text(str(limit))
         return
     for path, kind, options in _mounts():
@@ -151,6 +155,10 @@ def _limit_memory(group: Path, limit: int) -> None:
         "the memory of a machine cannot be limited: the kernel has no memory controller",
         hint="leave the limit out, or start the kernel with cgroup_enable=memory",
     )
+
+
+def _controllers(group: Path) -> list[str]:
+    return (group / "cgroup.controllers").read_text().split()
 
 
 def _members(group: Path) -> list[int]:

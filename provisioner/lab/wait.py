@@ -11,7 +11,7 @@ from provisioner.errors import ProvisionerError
 from provisioner.lab import cgroup
 from provisioner.lab.record import Lab
 
-_SSH_SECONDS = 90.0
+_SSH_SECONDS = 180.0  # an emulated processor boots a machine in half of it
 _LAUNCH_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 15
