@@ -203,10 +203,10 @@ def _pytest(*folders: str, markers: str = "") -> Callable[[float], Tally]:
 
 LEVELS = (
     Level("repo", _pytest("tests/repo", markers="not slow"), 120),
-    Level("lint", run_linters, 300),
+    Level("lint", run_linters, 600),
     Level("unit", _pytest("tests/unit", markers="not slow"), 300),
     Level("cases", _pytest("tests/cases", markers="not slow"), 120),
-    Level("integration", _pytest("tests/integration", markers="not slow"), 300),
+    Level("integration", _pytest("tests/integration", markers="not slow"), 600),
     Level("slow", _pytest(*QUICK_FOLDERS, markers="slow"), 600, long=True),
     Level("molecule", run_molecule, 1500, long=True),
     Level("stack", _pytest("tests/stack"), 600, long=True),
