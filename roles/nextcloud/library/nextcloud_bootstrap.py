@@ -112,6 +112,8 @@ def main() -> None:
         instance.write_state("settling", version)
         for command in UPKEEP:
             instance.occ(*command)
+        # Whatever it finds is shown by the setup checks, which would otherwise take as long when they first run.
+        instance.run_occ("integrity:check-core")
         open_first_page(module, module.params["url"])
         instance.write_state("ready", version)
     module.exit_json(
