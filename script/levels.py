@@ -89,7 +89,8 @@ class Processes:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=budget_seconds)
         in_time = process.poll() is not None and not self._ending.is_set()
-        _end(process)
+        if not in_time:
+            _end(process)
         with self._lock:
             self._running.discard(process)
         return process.returncode if in_time else None
@@ -106,12 +107,16 @@ class Processes:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Interrupt the process, so that fixtures take lab machines down; insist when that is not enough."""
     for number, patience_seconds in ((signal.SIGINT, 30), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-        if process.poll() is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=patience_seconds)
+        if process.poll() is None:
+            _signal_group(process, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=patience_seconds)
+    _signal_group(process, signal.SIGKILL)  # what it started and left behind
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 PROCESSES = Processes()
