@@ -8,7 +8,7 @@ ansible-runner 2.4.3 has habits that a caller must know:
   call ``sys.exit``: here its two classes are used directly, without them;
 * its event handler must never raise, and cancelling is noticed only between reads of the terminal: here the
   handler puts a copy on a queue, and the processes are ended by their mark (``processes.py``);
-* it finds ``ansible-playbook`` through PATH: here it is a module of the running Python.
+* it finds ``ansible-playbook`` through PATH: here it is run by this Python (``playbook_process.py``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from provisioner.engine import events
+from provisioner.engine import events, playbook_process
 from provisioner.engine.content import Content
 from provisioner.engine.processes import MARK, end_marked
 from provisioner.engine.translation import Translator
@@ -172,7 +172,7 @@ def _run_ansible(
         config.prepare()
         runner_own = {name: config.env[name] for name in _RUNNER_VARIABLES if name in config.env}
         config.env = base_environment() | runner_own | _environment(request, home) | dict(request.environment)
-        config.command[:1] = [sys.executable, "-m", "ansible.cli.playbook"]
+        config.command[:1] = [sys.executable, "-P", playbook_process.__file__]
         config.pexpect_timeout = _READ_SECONDS
         config.suppress_output_file = True
         status, code = Runner(config, event_handler=receive, cancel_callback=stop.is_set).run()
