@@ -30,6 +30,10 @@ _SILENT = ("playbook_on_start", "playbook_on_notify", "playbook_on_include", "EO
 
 _Data = Mapping[str, Any]
 
+# Removing a folder is told with every file that was in it.
+_DIFF_LINES = 1000
+# In the paths of files that Ansible makes on the controller on their way to a host.
+_LOCAL_TEMPORARY = "/ansible-local-"
 # How Ansible's default output begins the line of a task that changed something.
 _PRINTED_CHANGED = re.compile(r"^changed: \[", re.MULTILINE)
 # ansible-core 2.19 says this where a module gave none.
@@ -40,8 +44,8 @@ class Translator:
     """Translate the events of one playbook run, in their order.
 
     It remembers one thing: which looped tasks changed something. ansible-runner 2.4.3 replaces the whole
-    result of a ``no_log`` task, ``changed`` included, and what is left is the line that Ansible printed; a
-    loop prints one per item and none for the task.
+    result of a ``no_log`` task, and one above 700,000 characters, ``changed`` included; what is left is the
+    line that Ansible printed. A loop prints one per item and none for the task.
     """
 
     def __init__(self) -> None:
@@ -100,8 +104,8 @@ class Translator:
 
     def _is_changed(self, raw: _Data, data: _Data) -> bool:
         result = _result(data)
-        if "censored" not in result:
-            return result.get("changed") is True
+        if "changed" in result:
+            return result["changed"] is True
         printed = _PRINTED_CHANGED.search(str(raw.get("stdout") or ""))
         return bool(printed) or _task_on_host(data) in self._changed_loops
 
@@ -203,7 +207,11 @@ def _totals(data: _Data) -> dict[str, dict[str, int]]:
 def _diff(diff: object) -> str:
     """Return one unified diff of what a module reports: text given ready, or a state before and after."""
     entries = diff if isinstance(diff, list) else [diff]
-    return "\n".join(filter(None, (_one_diff(entry) for entry in entries if isinstance(entry, Mapping))))
+    text = "\n".join(filter(None, (_one_diff(entry) for entry in entries if isinstance(entry, Mapping))))
+    lines = text.split("\n")
+    if len(lines) <= _DIFF_LINES:
+        return text
+    return "\n".join([*lines[:_DIFF_LINES], f"... and {len(lines) - _DIFF_LINES} more lines"])
 
 
 def _one_diff(entry: _Data) -> str:
@@ -214,6 +222,8 @@ def _one_diff(entry: _Data) -> str:
     before, after = _lines(entry.get("before")), _lines(entry.get("after"))
     old = _text(entry.get("before_header")) or "before"
     new = _text(entry.get("after_header")) or "after"
+    if _LOCAL_TEMPORARY in new:
+        new = old  # a rendered template, named after where it was rendered on the controller
     return "\n".join(difflib.unified_diff(before, after, old, new, lineterm=""))
 
 

@@ -70,6 +70,22 @@ def test_no_log_loop_counts_as_changed_when_one_item_did() -> None:
     assert last.outcome is Outcome.OK
 
 
+def test_a_result_that_was_too_long_to_be_passed_on_counts_all_the_same() -> None:
+    *_, last = translate(
+        raw("runner_item_on_ok", stdout="changed: [main] => (item=/opt)", res={}),
+        raw("runner_on_ok", stdout="", res={}),
+    )
+    assert isinstance(last, events.TaskFinished)
+    assert last.outcome is Outcome.CHANGED
+
+
+def test_a_very_long_difference_is_cut() -> None:
+    [event] = translate(raw("runner_on_file_diff", diff={"before": "a\n" * 3000, "after": ""}))
+    assert isinstance(event, events.FileDiff)
+    assert len(event.diff.splitlines()) == 1001
+    assert event.diff.endswith("... and 2003 more lines")
+
+
 def test_changed_item_of_one_host_says_nothing_about_another() -> None:
     changed = raw("runner_item_on_ok", stdout="changed: [main] => (item=None)", res=CENSORED)
     *_, last = translate(changed, raw("runner_on_ok", host="second", res=CENSORED))
@@ -127,6 +143,18 @@ def test_diffs_of_files_of_states_and_prepared_ones() -> None:
         "--- before\n+++ after\n@@ -1 +1 @@\n-mode: 0600\n+mode: 0644\n"
         "ready made"
     )
+
+
+def test_a_rendered_template_is_named_after_its_place_on_the_host() -> None:
+    diff = {
+        "before": "a\n",
+        "after": "b\n",
+        "before_header": "/etc/x",
+        "after_header": "/dev/shm/s/ansible-local-1x/tmp/x.j2",
+    }
+    [event] = translate(raw("runner_on_file_diff", diff=diff))
+    assert isinstance(event, events.FileDiff)
+    assert event.diff.splitlines()[:2] == ["--- /etc/x", "+++ /etc/x"]
 
 
 @pytest.mark.parametrize("diff", [None, [], {}, [{"before": "same", "after": "same"}]])
