@@ -52,6 +52,7 @@ certificate:
   type: str
 """
 
+_KEY_ATTRIBUTES = "0:0 0600\n"  # as describe_key() has them
 _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 
 
@@ -111,6 +112,14 @@ class KeyFolder:
             return ""
         return self._openssl("pkey", "-in", str(self._key), "-pubout")
 
+    def describe_key(self) -> str:
+        """What a diff may show of the key; empty when there is none."""
+        if not self._key.exists():
+            return ""
+        status = self._key.stat()
+        attributes = f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:04o}\n"
+        return attributes + (self.public_key() or "no usable key\n")
+
     def request(self) -> str:
         """The signing request as PEM."""
         return self._openssl("req", "-new", "-key", str(self._key), *self._subject())
@@ -158,7 +167,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = KeyFolder(module)
-    before = folder.public_key()
+    before = folder.describe_key()
     changed = folder.ensure_folder()
     changed |= folder.ensure_key()
     if module.params["placeholder"]:
@@ -169,8 +178,7 @@ def main() -> None:
         public_key=public_key,
         csr=folder.request() if public_key else "",
         certificate=folder.certificate(),
-        # In check mode a new key is not there to be shown.
-        diff={"before": before, "after": public_key or "a new key\n"},
+        diff={"before": before, "after": _KEY_ATTRIBUTES + (public_key or "a new key\n")},
     )
 
 
