@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -227,11 +227,10 @@ def test_signals_end_the_program_with_130(signum: signal.Signals) -> None:
         assert process.stderr.read().strip() == "interrupted"
 
 
-def test_version_and_help_are_quick() -> None:
-    best = 9.0
-    for _ in range(3):  # the machine may be busy; the best of three says what the program costs
-        started = time.monotonic()
-        done = run("--version")
-        best = min(best, time.monotonic() - started)
+def test_the_program_itself_is_quick() -> None:
+    """Held in processor time: what the clock says depends on what else the computer does."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = run("--version")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stdout.startswith("sovstack ")
-    assert best < 0.5
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.4
