@@ -45,6 +45,22 @@ final class Accounts
             'insert into {users} (uid, password, uid_lower) values (?, ?, ?)',
             [$uid, $this->hash($password), mb_strtolower($uid)],
         );
+        $this->audit("User created: \"$uid\"");
+    }
+
+    /** Writes a line to the audit log, as the app admin_audit does. */
+    private function audit(string $message): void
+    {
+        $file = $this->settings->get('logfile_audit');
+        if (!$file || $this->database->appValue('admin_audit', 'enabled') !== 'yes') {
+            return;
+        }
+        $new = !file_exists($file);
+        $line = ['level' => 1, 'time' => date('c'), 'app' => 'admin_audit', 'message' => $message];
+        file_put_contents($file, json_encode($line) . "\n", FILE_APPEND | LOCK_EX);
+        if ($new) {
+            chmod($file, 0640);
+        }
     }
 
     private function hash(string $password): string
@@ -152,6 +168,7 @@ final class Accounts
             return null;
         }
         $this->setPreference($row['uid'], 'login', 'lastLogin', (string) time());
+        $this->audit("Login successful: \"{$row['uid']}\"");
         return $row['uid'];
     }
 }
