@@ -21,10 +21,13 @@ import yaml
 from doubles.nextcloud.build import build
 
 from provisioner.checks.shell import Shell
+from provisioner.errors import HostUnreachable
 
 CHECKOUT = Path(__file__).parents[2]
 VERB_SECONDS = 900
 HOST_SECONDS = 300
+BOOT_SECONDS = 120
+_READ_BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
 @dataclass(frozen=True)
@@ -151,17 +154,24 @@ class Deployment:
         self.command("down", self.lab)
         self.command("up", self.lab, "--subnet", subnet)
 
-    def wait_until_up(self, seconds: float = 60) -> None:
+    def reboot(self) -> None:
+        """Restart the machine from inside and wait until it has started all its services."""
+        before = self.host(_READ_BOOT)
+        # The connection goes down with the machine, before or after the command has ended.
+        with suppress(HostUnreachable, AssertionError):
+            self.host("systemctl reboot")
+        self.wait_until_up(another_boot_than=before)
+
+    def wait_until_up(self, *, another_boot_than: str = "") -> None:
         """Return when the machine has started all its services."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
-            try:
-                self.host("systemctl is-system-running --wait || true")
-            except Exception:  # noqa: BLE001  # not up yet; the deadline ends it
-                time.sleep(0.5)
-            else:
-                return
-        raise AssertionError("the machine does not come up")
+            with suppress(HostUnreachable):
+                if self.host(_READ_BOOT) != another_boot_than:
+                    self.host("systemctl is-system-running --wait || true")
+                    return
+            time.sleep(0.5)
+        raise AssertionError(f"the machine is not up after {BOOT_SECONDS} s")
 
     def write_profile(self) -> None:
         """Write the lab's profile with this machine's address and key."""
