@@ -75,6 +75,8 @@ class Lifecycle:
         self.module = module
         self.instance = Instance(module)
         self.release = Tree(module.params["release_dir"])
+        # In a dry run the release may not be there yet; its folder has its name.
+        self.wanted = self.release.name or self.release.path.name
         self.data_dir = pathlib.Path(module.params["data_dir"])
         self.database: dict[str, str] = module.params["database"]
         self.config = self.instance.read_config()
@@ -95,12 +97,12 @@ class Lifecycle:
         """What is left to do: words for the user, and the function that does it."""
         steps: list[tuple[str, Any]] = []
         if not self.config.get("installed"):
-            steps.append((f"install {self.release.name}", self.install))
+            steps.append((f"install {self.wanted}", self.install))
         elif self.phase == "installing":
             steps.append(("keep the installation that a cut-off run had completed", lambda: None))
         elif str(self.config["version"]) != self.release.version:
             self.refuse_upgrade()
-            steps.append((f"upgrade {self.config['version']} to {self.release.version}", self.upgrade))
+            steps.append((f"upgrade {self.config['version']} to {self.wanted}", self.upgrade))
         elif self.config.get("maintenance"):
             if self.phase != "upgrading":
                 self.module.fail_json(

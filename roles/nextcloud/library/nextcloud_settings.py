@@ -44,7 +44,7 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance
+from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance, Tree
 
 
 def stored(value: Any) -> str:
@@ -59,6 +59,20 @@ def is_on(settings: dict[str, Any]) -> bool:
     return str(settings.get("enabled", "no")) != "no"
 
 
+def read_apps(module: AnsibleModule, instance: Instance) -> dict[str, dict[str, Any]]:
+    """Settings of all apps. A dry run may meet an instance that is not there yet, or that has to be mended first."""
+    if module.check_mode:
+        if not Tree(instance.current_link).version:
+            return {}
+        status, output, errors = instance.run_occ("status")
+        if status != 0:
+            reason = Instance.reason(output, errors)
+            module.warn(f"The apps' settings could not be compared: {reason}")
+            module.exit_json(changed=False)
+    answer: dict[str, dict[str, Any]] = instance.occ_json("config:list", "--private")["apps"]
+    return answer
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -71,7 +85,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     instance = Instance(module)
-    actual: dict[str, dict[str, Any]] = instance.occ_json("config:list", "--private")["apps"]
+    actual = read_apps(module, instance)
     enable = [app for app in module.params["enabled"] if not is_on(actual.get(app, {}))]
     disable = [app for app in module.params["disabled"] if is_on(actual.get(app, {}))]
     settings = module.params["settings"]

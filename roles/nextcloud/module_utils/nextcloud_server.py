@@ -18,20 +18,11 @@ INSTANCE_ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},
 }
 
-# Reads the configuration the way lib/private/Config.php (34.0.1) does: config.php, then *.config.php in natural order,
-# merged by array_replace_recursive. Only this user may run it: the files belong to the web user, and they are code.
+# Settings in config.php as JSON. Only the web user may run this: the file belongs to it, and it is code.
 READ_CONFIG = """
-class OC { public static $SERVERROOT = "."; }
-$files = [$argv[1] . "/config.php"];
-$extra = glob($argv[1] . "/*.config.php");
-natsort($extra);
-$all = [];
-foreach (array_merge($files, $extra) as $file) {
-    $CONFIG = [];
-    if (is_file($file)) include $file;
-    $all = array_replace_recursive($all, $CONFIG);
-}
-echo json_encode($all ?: new stdClass, JSON_THROW_ON_ERROR);
+$CONFIG = [];
+include $argv[1];
+echo json_encode($CONFIG ?: new stdClass, JSON_THROW_ON_ERROR);
 """
 
 
@@ -144,12 +135,11 @@ class Instance:
         return json.loads(answer[0] if answer else output)
 
     def read_config(self) -> dict[str, Any]:
-        """The merged configuration; empty where there is none yet."""
-        if not (self.config_dir / "config.php").exists():
+        """What Nextcloud wrote to config.php, its version among it; empty where there is none yet."""
+        path = self.config_dir / "config.php"
+        if not path.exists():
             return {}
-        answer: dict[str, Any] = json.loads(
-            self.require(["php", "-r", READ_CONFIG, "--", str(self.config_dir)])
-        )
+        answer: dict[str, Any] = json.loads(self.require(["php", "-r", READ_CONFIG, "--", str(path)]))
         return answer
 
     def read_state(self) -> dict[str, str]:

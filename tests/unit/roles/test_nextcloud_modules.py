@@ -27,6 +27,7 @@ def load(path: str, name: str) -> ModuleType:
 literals = load("module_utils/php_literal.py", "ansible.module_utils.php_literal")
 server = load("module_utils/nextcloud_server.py", "ansible.module_utils.nextcloud_server")
 config = load("library/nextcloud_config.py", "nextcloud_config")
+preflight = load("library/nextcloud_preflight.py", "nextcloud_preflight")
 settings = load("library/nextcloud_settings.py", "nextcloud_settings")
 
 VERSION_FILE = """<?php
@@ -162,3 +163,29 @@ def test_app_settings_compare_as_nextcloud_stores_them(value: Any, text: str) ->
 def test_app_for_some_groups_is_on(enabled: str, on: bool) -> None:
     assert settings.is_on({"enabled": enabled}) is on
     assert not settings.is_on({})
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "refused"),
+    [
+        ("34.0.1.2", "34.0.1", False),
+        ("34.0.1.2", "34.0.4", False),
+        ("33.0.9.1", "34.0.1", False),
+        ("32.0.2.2", "34.0.1", True),
+        ("34.0.1.2", "34.0.0", True),
+        ("34.0.1.2", "33.0.9", True),
+        ("9.1.6.1", "10.0.1", False),
+    ],
+)
+def test_skipped_and_older_versions_are_refused_by_their_numbers(
+    installed: str, wanted: str, refused: bool
+) -> None:
+    assert bool(preflight.upgrade_problem(installed, wanted)) is refused
+
+
+@pytest.mark.parametrize(
+    ("php", "refused"),
+    [("8.1.30", True), ("8.2.36", False), ("8.5.99", False), ("8.6.0", True), ("8.10.1", True)],
+)
+def test_php_out_of_range_is_refused(php: str, refused: bool) -> None:
+    assert bool(preflight.php_problem(php, ["8.2", "8.5"])) is refused
