@@ -59,7 +59,9 @@ for trees, content in ((CONTENT, True), (SHAPE, False)):
 """
 
 _PACKAGES = r"dpkg-query -W -f '${Package}\t${Version} ${db:Status-Abbrev}\n'"
-_UNIT_FILES = "systemctl list-unit-files --no-legend --no-pager | awk '{print $1 \"\\t\" $2}'"
+_UNIT_FILES = (
+    'systemctl list-unit-files --no-legend --no-pager | awk \'$2 != "transient" {print $1 "\\t" $2}\''
+)
 _RUNNING = (
     "systemctl list-units --no-legend --plain --no-pager --type=service,timer,socket --state=active,failed"
     " | awk '{print $1 \"\\t\" $3}'"
