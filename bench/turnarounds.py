@@ -7,7 +7,7 @@ import struct
 import threading
 from types import TracebackType
 
-_ETH_P_IP = 0x0800
+_ETH_P_ALL = 0x0003  # a socket for IPv4 alone would see what arrives, and not what is sent
 _TCP, _SSH_PORT = 6, 22
 _HEADERS = 128  # bytes of a packet that are looked at; IPv4 and TCP headers fit
 _BUFFER_BYTES = 32 * 1024 * 1024
@@ -32,9 +32,9 @@ class Turnarounds:
 
     def __enter__(self) -> Turnarounds:
         """Begin to count."""
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
-        self._socket.bind((self._bridge, _ETH_P_IP))
+        self._socket.bind((self._bridge, _ETH_P_ALL))
         self._socket.settimeout(0.2)
         self._thread.start()
         return self
@@ -56,7 +56,7 @@ class Turnarounds:
             self._look_at(packet)
 
     def _look_at(self, packet: bytes) -> None:
-        if len(packet) < 40 or packet[9] != _TCP:
+        if len(packet) < 40 or packet[0] >> 4 != 4 or packet[9] != _TCP:
             return
         length = struct.unpack("!H", packet[2:4])[0]
         header = (packet[0] & 0x0F) * 4
