@@ -215,7 +215,8 @@ LEVELS = (
     Level("slow", _pytest(*QUICK_FOLDERS, markers="slow"), 600, long=True),
     Level("molecule", run_molecule, 1500, long=True),
     Level("stack", _pytest("tests/stack"), 600, long=True),
-    Level("resilience", _pytest("tests/resilience"), 900, long=True),
+    # Three interruptions fit into CI's hour; `pytest tests/resilience` alone makes ten.
+    Level("resilience", _pytest("tests/resilience", "--interruptions=3"), 900, long=True),
 )
 
 
