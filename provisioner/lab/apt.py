@@ -89,12 +89,15 @@ def adapt(sources: Iterable[Source], codename: str) -> list[Source]:
 
 
 def default_sources(codename: str) -> list[Source]:
-    """Return Debian's own sources, for a controller that is no Debian (Ubuntu has none to lend)."""
+    """Return sources for a controller that is no Debian (Ubuntu has none to lend).
+
+    Debian's mirror in the Netherlands, not the default one, which is behind a content network of a US company.
+    """
     trust = {"Signed-By": _DEBIAN_KEYRING}
     return [
-        Source("http://deb.debian.org/debian", codename, ("main",), trust),
-        Source("http://deb.debian.org/debian", f"{codename}-updates", ("main",), trust),
-        Source("http://deb.debian.org/debian-security", f"{codename}-security", ("main",), trust),
+        Source("http://ftp.nl.debian.org/debian", codename, ("main",), trust),
+        Source("http://ftp.nl.debian.org/debian", f"{codename}-updates", ("main",), trust),
+        Source("http://security.debian.org/debian-security", f"{codename}-security", ("main",), trust),
     ]
 
 
