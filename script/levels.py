@@ -137,11 +137,11 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_pytest(folders: Sequence[str], markers: str, budget_seconds: float) -> Tally:
+def run_pytest(arguments: Sequence[str], markers: str, budget_seconds: float) -> Tally:
     """Run pytest and count by its JUnit report; a run that ends without one, or runs no test, has failed."""
     with tempfile.TemporaryDirectory() as scratch:
         junit = Path(scratch) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", *folders, f"--junit-xml={junit}", "--durations=5"]
+        command = [sys.executable, "-m", "pytest", "-q", *arguments, f"--junit-xml={junit}", "--durations=5"]
         status = PROCESSES.run([*command, "-m", markers] if markers else command, budget_seconds)
         if status is None:
             say(f"exceeded its {budget_seconds:.0f} s and was ended")
@@ -202,8 +202,8 @@ def run_molecule(budget_seconds: float) -> Tally:
             raise
 
 
-def _pytest(*folders: str, markers: str = "") -> Callable[[float], Tally]:
-    return lambda budget_seconds: run_pytest(folders, markers, budget_seconds)
+def _pytest(*arguments: str, markers: str = "") -> Callable[[float], Tally]:
+    return lambda budget_seconds: run_pytest(arguments, markers, budget_seconds)
 
 
 LEVELS = (
@@ -216,17 +216,18 @@ LEVELS = (
     Level("molecule", run_molecule, 1500, long=True),
     Level("stack", _pytest("tests/stack"), 600, long=True),
     # Three interruptions fit into CI's hour; `pytest tests/resilience` alone makes ten.
-    Level("resilience", _pytest("tests/resilience", "--interruptions=3"), 900, long=True),
+    Level("resilience", _pytest("tests/resilience", "--interruptions=3"), 1200, long=True),
 )
 
 
-def choose(arguments: Sequence[str]) -> list[Level]:
-    """Return the levels that the command line asks for."""
+def choose(arguments: Sequence[str]) -> tuple[list[Level], float]:
+    """Return the levels that the command line asks for, and the seconds that all of them may take."""
     parser = argparse.ArgumentParser(prog="script/test", exit_on_error=False, add_help=False)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--all", action="store_true")
     group.add_argument("--long", action="store_true")
     group.add_argument("--only", type=lambda text: text.split(","))
+    parser.add_argument("--within", type=float, default=float("inf"))
     try:
         options = parser.parse_args(arguments)
     except (argparse.ArgumentError, SystemExit):
@@ -239,24 +240,28 @@ def choose(arguments: Sequence[str]) -> list[Level]:
                 f"no such level: {', '.join(sorted(unknown))}; there are {', '.join(known)}", file=sys.stderr
             )
             sys.exit(64)
-        return [level for level in LEVELS if level.name in options.only]
-    return [level for level in LEVELS if options.all or level.long == options.long]
+        return [level for level in LEVELS if level.name in options.only], options.within
+    return [level for level in LEVELS if options.all or level.long == options.long], options.within
 
 
 def main() -> int:
     """Run the chosen levels, all of them even when one fails, and print the summary."""
-    levels = choose(sys.argv[1:])
+    levels, within_seconds = choose(sys.argv[1:])
     LOGS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     total, lines = Tally(), []
     for level in levels:
-        say(f"\n== {level.name} (at most {level.budget_seconds} s)")
         begun = time.monotonic()
+        budget = min(level.budget_seconds, within_seconds - (begun - started))
+        say(f"\n== {level.name} (at most {max(budget, 0):.0f} s)")
         if level.long and os.geteuid() != 0:
             tally = Tally(skipped=1)
             say("skipped: needs root; run: sudo script/test --long")
+        elif budget <= 0:
+            tally = Tally(failed=1)
+            say("not run: the time for all levels is used up")
         else:
-            tally = level.run(level.budget_seconds)
+            tally = level.run(budget)
         lines.append(f"  {level.name:<12} {time.monotonic() - begun:6.1f} s  {tally}")
         say(lines[-1].strip())
         total += tally
