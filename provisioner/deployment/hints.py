@@ -52,8 +52,10 @@ def find(failures: Iterable[Failure]) -> str | None:
             if re.search(sign, said):
                 return remedy.format(host=failure.host)
         if failure.unreachable:
-            return (
-                f"the connection to {failure.host} was lost; see whether it is up, then run apply again: "
-                "what was begun there may be half done"
-            )
+            return find_lost(failure.host)
     return None
+
+
+def find_lost(host: str) -> str:
+    """Return what to do about a host that went away in the middle of a run."""
+    return f"see whether {host} is up, then run apply again: what was begun there may be half done"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner import inventory
+from provisioner.deployment import hints
 from provisioner.deployment.session import Session
 from provisioner.engine import connection, runner
 from provisioner.engine.connection import Contact, Target
@@ -19,7 +20,7 @@ from provisioner.inventory import Inventory, ReleaseRef
 from provisioner.profile import Profile, secrets
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
 from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
-from provisioner.reporting.report import Gate, ReleaseRecord, last_lines
+from provisioner.reporting.report import Failure, Gate, ReleaseRecord, last_lines
 
 KNOWN_HOSTS = "known_hosts"
 
@@ -187,16 +188,30 @@ def _raise_failures(session: Session, code: int, said: list[str]) -> None:
     failures = session.recorder.failures
     if failures:
         first = failures[0]
-        kind = HostUnreachable if all(failure.unreachable for failure in failures) else HostFailed
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise kind(
-            f"{first.host}: {first.role} | {first.task}: {first.message}{others}",
-            details=first.output or None,
-        )
+        task = f"{first.role} | {first.task}"
+        if _are_lost(session, failures):
+            raise HostUnreachable(
+                f"{first.host} does not answer any more; it was lost during {task}{others}",
+                details=first.message or None,
+                hint=hints.find_lost(first.host),
+            )
+        raise HostFailed(f"{first.host}: {task}: {first.message}{others}", details=first.output or None)
     if code:
         raise HostFailed(
             f"ansible-playbook ended with exit code {code}", details=last_lines("\n".join(said)) or None
         )
+
+
+def _are_lost(session: Session, failures: Sequence[Failure]) -> bool:
+    """Tell whether every failed host was lost.
+
+    A task on a host that goes away may fail in any way before Ansible calls the host unreachable, so the hosts
+    are asked once more.
+    """
+    doubtful = {failure.host for failure in failures if not failure.unreachable}
+    asked = [target for target in targets(session.profile) if target.name in doubtful]
+    return len(connection.lost(session.run, asked, runner.base_environment())) == len(doubtful)
 
 
 def _record(obtained: ObtainedRelease) -> ReleaseRecord:

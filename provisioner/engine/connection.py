@@ -134,6 +134,27 @@ def connect(
     return contacts
 
 
+def lost(run: Run, targets: Sequence[Target], environment: dict[str, str]) -> list[Target]:
+    """Return those of the targets, all met before in this run, that do not answer any more."""
+    config = run.directory / "ssh_config"
+    marked = environment | {MARK: str(run.scratch)}
+    with ThreadPoolExecutor(max_workers=max(1, min(32, len(targets)))) as pool:
+        answers = list(pool.map(lambda target: _answers(config, target, marked), targets))
+    return [target for target, answer in zip(targets, answers, strict=True) if not answer]
+
+
+def _answers(config: Path, target: Target, environment: dict[str, str]) -> bool:
+    # A connection of its own: the shared one may still wait for a machine that is gone.
+    command = ["ssh", "-F", str(config), "-o", "ControlPath=none", "-T", target.name, "true"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=_CONNECT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
 def _contact(run: Run, config: Path, target: Target, environment: dict[str, str]) -> Contact:
     accepted = host_keys.recorded(run.directory / "known_hosts", target.label)
     met_here = run.scratch / f"known_hosts.{target.name}"

@@ -38,6 +38,8 @@ _LOCAL_TEMPORARY = "/ansible-local-"
 _PRINTED_CHANGED = re.compile(r"^changed: \[", re.MULTILINE)
 # ansible-core 2.19 says this where a module gave none.
 _NO_TRACEBACK = "(traceback unavailable)"
+# A frame of the transport's own code: it breaks in many ways when a host goes away, none of them of use to a reader.
+_TRANSPORT_FRAME = re.compile(r"^\s+File \".*/(?:ansible_)?mitogen/", re.MULTILINE)
 
 
 class Translator:
@@ -183,7 +185,14 @@ def _items(result: _Data) -> list[_Data]:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else str(value)
+    return _without_stack(text) if _TRANSPORT_FRAME.search(text) else text
+
+
+def _without_stack(text: str) -> str:
+    """Return the lines of a stack trace that name the error: those that stand at the left margin."""
+    lines = text.strip().splitlines()
+    return "\n".join(line for line in lines if line[:1].strip() and not line.startswith("Traceback "))
 
 
 def _time(created: object, now: float) -> float:

@@ -35,7 +35,7 @@ def test_known_causes(said: str, advice: str) -> None:
 
 
 def test_a_lost_host_is_explained_last() -> None:
-    assert "the connection to main was lost" in (find([failure("ssh: closed", unreachable=True)]) or "")
+    assert "see whether main is up" in (find([failure("ssh: closed", unreachable=True)]) or "")
     assert "disk" in (find([failure("No space left on device", unreachable=True)]) or "")
 
 

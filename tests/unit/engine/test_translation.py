@@ -119,6 +119,17 @@ def test_failure_says_what_the_program_printed() -> None:
     )
 
 
+def test_a_broken_transport_is_told_without_its_stack() -> None:
+    stack = (
+        'Task failed: AttributeError: no attribute\n  File "/venv/lib/mitogen/service.py", line 619, in call\n'
+        "    return invoker.invoke()\n           ^^^^^"
+    )
+    trace = f'Traceback (most recent call last):\n  File "/venv/ansible_mitogen/mixins.py", line 1\n{stack}'
+    [event] = translate(raw("runner_on_failed", res={"msg": stack, "exception": trace}))
+    assert isinstance(event, events.TaskFinished)
+    assert event.message == event.output == "Task failed: AttributeError: no attribute"
+
+
 def test_failure_of_a_loop_is_told_by_its_items() -> None:
     result = {
         "msg": "One or more items failed",
