@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / ".cache" / "test"
 QUICK_FOLDERS = ("tests/repo", "tests/unit", "tests/cases", "tests/integration")
 PARALLEL_SCENARIOS = 2
-SCENARIO_BUDGET_SECONDS = 900
+SCENARIO_BUDGET_SECONDS = 1200
 LINES_OF_A_FAILURE = 60
 
 
@@ -213,8 +213,8 @@ LEVELS = (
     Level("cases", _pytest("tests/cases", markers="not slow"), 120),
     Level("integration", _pytest("tests/integration", markers="not slow"), 600),
     Level("slow", _pytest(*QUICK_FOLDERS, markers="slow"), 600, long=True),
-    Level("molecule", run_molecule, 1500, long=True),
-    Level("stack", _pytest("tests/stack"), 600, long=True),
+    Level("molecule", run_molecule, 2100, long=True),
+    Level("stack", _pytest("tests/stack"), 1200, long=True),
     # Three interruptions fit into CI's hour; `pytest tests/resilience` alone makes ten.
     Level("resilience", _pytest("tests/resilience", "--interruptions=3"), 1200, long=True),
 )
