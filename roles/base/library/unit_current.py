@@ -11,8 +11,8 @@ description:
   - Enables and starts a unit, and restarts or reloads it when one of its files is newer than its start.
   - A handler is forgotten when a run is killed between the change and the handler, and the unit then keeps running
     with its old files. This module compares the unit with its files, so the next run notices.
-  - The unit's own file and its drop-ins always count, after a daemon-reload where systemd asks for one. One drop-in can
-    be given here.
+  - The unit's own file and its drop-ins always count, after a daemon-reload where systemd asks for one, also for what
+    the unit triggers. One drop-in can be given here.
 options:
   name:
     description: Full name of the unit, for example C(nginx.service).
@@ -61,9 +61,7 @@ import pathlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = (
-    "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths"
-)
+PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths,Triggers"
 # systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
 RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
 UNITS = pathlib.Path("/etc/systemd/system")
@@ -129,6 +127,11 @@ class Unit:
         part.replace(self.drop_in)
         self.properties = self.read()
 
+    def triggers_outdated(self) -> bool:
+        """Whether systemd has an old version of what this unit starts, as a timer starts its service."""
+        triggered = self.properties.get("Triggers", "").split()
+        return bool(triggered) and "yes" in self.systemctl("show", *triggered, "--property=NeedDaemonReload")
+
     def pending(self, *, enabled: bool, restart_on: list[str], reload_on: list[str]) -> list[str]:
         """The systemctl verbs that are still needed, in their order."""
         if self.properties["LoadState"] == "not-found":
@@ -138,7 +141,7 @@ class Unit:
         # systemd itself does not notice the first drop-in of a unit: it remembers which of its folders exist.
         unnoticed = [str(path) for path in self.drop_in.parent.glob("*.conf") if str(path) not in loaded]
         started = timestamp(self.properties["ActiveEnterTimestamp"])
-        if self.properties["NeedDaemonReload"] == "yes" or unnoticed:
+        if self.properties["NeedDaemonReload"] == "yes" or unnoticed or self.triggers_outdated():
             verbs.append("daemon-reload")
         own = [self.properties["FragmentPath"], *loaded, *unnoticed]
         if enabled and self.properties["UnitFileState"] in {"disabled", "masked"}:
