@@ -61,7 +61,10 @@ import pathlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,NeedDaemonReload,FragmentPath,DropInPaths,Triggers"
+PROPERTIES = (
+    "LoadState,ActiveState,UnitFileState,ActiveEnterTimestamp,"
+    "NeedDaemonReload,FragmentPath,DropInPaths,Triggers"
+)
 # systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
 RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
 UNITS = pathlib.Path("/etc/systemd/system")
