@@ -38,6 +38,7 @@ _LOCAL_TEMPORARY = "/ansible-local-"
 _PRINTED_CHANGED = re.compile(r"^changed: \[", re.MULTILINE)
 # ansible-core 2.19 says this where a module gave none.
 _NO_TRACEBACK = "(traceback unavailable)"
+_STACK_HEADING = "Traceback (most recent call last):"
 # A frame of the transport's own code: it breaks in many ways when a host goes away, none of them of use to a reader.
 _TRANSPORT_FRAME = re.compile(r"^\s+File \".*/(?:ansible_)?mitogen/", re.MULTILINE)
 
@@ -69,7 +70,8 @@ class Translator:
         elif kind in _ITEM_OUTCOMES:
             yield self._item_finished(raw, data, time)
         elif kind in _NOTES:
-            if text := " ".join(str(raw.get("stdout") or "").split()):
+            text = " ".join(str(raw.get("stdout") or "").split())
+            if text := text.partition(f" {_STACK_HEADING}")[0]:  # mitogen logs its own
                 yield events.Note(time=time, text=text, source="ansible")
         elif kind == "verbose":
             if text := str(raw.get("stdout") or "").rstrip():
@@ -192,7 +194,7 @@ def _text(value: object) -> str:
 def _without_stack(text: str) -> str:
     """Return the lines of a stack trace that name the error: those that stand at the left margin."""
     lines = text.strip().splitlines()
-    return "\n".join(line for line in lines if line[:1].strip() and not line.startswith("Traceback "))
+    return "\n".join(line for line in lines if line[:1].strip() and line != _STACK_HEADING)
 
 
 def _time(created: object, now: float) -> float:

@@ -184,6 +184,13 @@ def test_warnings_lose_the_terminal_s_line_breaks() -> None:
     assert event == events.Note(time=5.0, text="[WARNING]: a long sentence", source="ansible")
 
 
+def test_a_logged_stack_is_cut_from_a_note() -> None:
+    logged = '[ERROR]: [mux 1] while invoking x Traceback (most recent call last):\n  File "/a/b.py", line 1'
+    [note] = translate({"event": "error", "stdout": logged})
+    assert isinstance(note, events.Note)
+    assert note.text == "[ERROR]: [mux 1] while invoking x"
+
+
 def test_unknown_kinds_are_kept_and_the_end_is_silent() -> None:
     [event] = translate({"event": "playbook_on_novelty", "event_data": {"x": 1}})
     assert event == events.Unknown(time=5.0, kind="playbook_on_novelty", data={"x": 1})
