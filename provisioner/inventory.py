@@ -167,11 +167,11 @@ def _tls_vars(profile: Profile) -> dict[str, Any]:
         if tls.acme.eab_key_id:
             variables["tls_acme_eab_key_id"] = tls.acme.eab_key_id
             variables["tls_acme_eab_hmac_key"] = _secret("tls_acme_eab_hmac_key")
-        if tls.acme.ca_certificate_file:
-            variables["tls_acme_ca_certificate"] = _content_of(tls.acme.ca_certificate_file)
     elif tls.provided:
         variables["tls_provided_certificate_path"] = tls.provided.certificate_file
         variables["tls_provided_key_path"] = tls.provided.key_file
+    if tls.issuer != "internal" and tls.ca_certificate_file:
+        variables["tls_external_ca_certificate"] = _content_of(tls.ca_certificate_file)
     return variables
 
 

@@ -85,8 +85,9 @@ def _files_targets(session: Session, vault: Vault) -> list[FilesTarget]:
 
 def _authority(session: Session, vault: Vault) -> Path | None:
     """Return the file with the authority that certificates must come from; None for the system's own."""
-    if session.profile.tls.issuer != "internal":
-        return None
+    tls = session.profile.tls
+    if tls.issuer != "internal":
+        return Path(tls.ca_certificate_file) if tls.ca_certificate_file else None
     return session.run.write("authority.pem", vault.values["tls_ca_certificate"].reveal())
 
 

@@ -221,9 +221,6 @@ class Acme(_Part):
             "`secrets.yml` as `tls_acme_eab_hmac_key`."
         ),
     )
-    ca_certificate_file: ControllerPath | None = Field(
-        None, description="Certificate (PEM) of the authority behind an ACME server of your own."
-    )
 
 
 class ProvidedCertificate(_Part):
@@ -244,6 +241,13 @@ class Tls(_Part):
     )
     acme: Acme | None = Field(None, description="Needed for issuer `acme`.")
     provided: ProvidedCertificate | None = Field(None, description="Needed for issuer `provided`.")
+    ca_certificate_file: ControllerPath | None = Field(
+        None,
+        description=(
+            "Certificate (PEM) of the authority behind `acme` or `provided` that Debian does not know, such as an "
+            "organisation's own; the hosts and the verification trust it."
+        ),
+    )
 
 
 class Network(_Part):

@@ -156,6 +156,15 @@ def check_tls(profile: Profile) -> Iterator[Finding]:
                 because=(("tls", "issuer"),),
                 at_key=True,
             )
+    if tls.issuer == "internal" and tls.ca_certificate_file:
+        yield Finding(
+            ("tls", "ca_certificate_file"),
+            "is not used, because tls.issuer is internal: the deployment has an authority of its own",
+            "Remove it.",
+            Severity.WARNING,
+            because=(("tls", "issuer"),),
+            at_key=True,
+        )
 
 
 def check_vault_password(profile: Profile) -> Iterator[Finding]:

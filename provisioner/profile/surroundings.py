@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile
-from provisioner.profile.problem import Severity
+from provisioner.profile.problem import Severity, ValuePath
 
 _MAX_FILE_BYTES = 1024 * 1024
 
@@ -17,8 +17,8 @@ _MAX_FILE_BYTES = 1024 * 1024
 def check(profile: Profile) -> Iterator[Finding]:
     """Return what does not exist here, or is not what it should be."""
     yield from _check_timezone(profile.organisation.timezone)
-    if profile.tls.issuer == "acme" and profile.tls.acme and (file := profile.tls.acme.ca_certificate_file):
-        _, finding = _read("acme", "ca_certificate_file", file)
+    if profile.tls.issuer != "internal" and (file := profile.tls.ca_certificate_file):
+        _, finding = _read(("tls", "ca_certificate_file"), file)
         yield from filter(None, [finding])
     if profile.tls.issuer == "provided" and profile.tls.provided:
         yield from _check_provided(profile)
@@ -27,7 +27,7 @@ def check(profile: Profile) -> Iterator[Finding]:
 def _check_provided(profile: Profile) -> Iterator[Finding]:
     contents = []
     for key, file in profile.tls.provided or ():
-        content, finding = _read("provided", key, file)
+        content, finding = _read(("tls", "provided", key), file)
         contents.append(content)
         if finding:
             yield finding
@@ -38,7 +38,7 @@ def _check_provided(profile: Profile) -> Iterator[Finding]:
         yield from certificate.check(chain, private, profile.hostnames(), dt.datetime.now(dt.UTC))
 
 
-def _read(issuer: str, key: str, file: str) -> tuple[bytes | None, Finding | None]:
+def _read(path: ValuePath, file: str) -> tuple[bytes | None, Finding | None]:
     """Return a file's content, or a warning: a profile may be checked where its keys are not."""
     try:
         if Path(file).is_file():
@@ -48,7 +48,7 @@ def _read(issuer: str, key: str, file: str) -> tuple[bytes | None, Finding | Non
     except (OSError, ValueError) as error:
         reason = f"{file} cannot be read here: {getattr(error, 'strerror', error)}"
     hint = "Put it there before `sovstack apply`; a relative path counts from the profile's folder."
-    return None, Finding(("tls", issuer, key), reason, hint, Severity.WARNING, because=(("tls", "issuer"),))
+    return None, Finding(path, reason, hint, Severity.WARNING, because=(("tls", "issuer"),))
 
 
 def _check_timezone(name: str) -> Iterator[Finding]:
