@@ -1,24 +1,57 @@
-"""``ansible-playbook`` as its own process, with fewer garbage collections.
+"""``ansible-playbook`` as its own process, with less work around each task than it does by itself.
 
-Ansible forks a worker for every task. Each collection walks over all objects, which costs time in the worker
-and copies the memory it shares with its parent. Measured on a converged host with 97 tasks: 16 % less processor
-time and 23 % less wall time, for 9 MB more memory.
+Measured on a converged host:
+
+* Ansible forks a worker for every task. Each garbage collection walks over all objects, which costs time in the
+  worker and copies the memory it shares with its parent: 16 % of the processor time, 23 % of the wall time.
+* mitogen compiles every module of Ansible with all that it imports, to learn what to send, and forgets each time
+  that most of it is the same for all modules: 1.6 s of 15.4 s.
+* mitogen strips comments from the code it sends, which costs more than sending them (60 kB, compressed): 0.2 s.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
+import importlib
+import os
+from types import CodeType
 
 # A collection after so many new objects, instead of 700: a run on a few hosts does none, one on hundreds still can.
 _OBJECTS = 500_000
+# Where mitogen 0.3.54 calls ``compile``; it looks at the imports in what it gets, and at nothing else.
+_COMPILING = ("ansible_mitogen.module_finder", "mitogen.master")
 
 
 def main() -> None:
     """Be ``ansible-playbook``."""
     gc.set_threshold(_OBJECTS)
+    if os.environ.get("ANSIBLE_STRATEGY", "").startswith("mitogen"):
+        _lighten_mitogen()
     from ansible.cli import playbook
 
     playbook.main()
+
+
+def _lighten_mitogen() -> None:
+    for name in _COMPILING:
+        # A module's own name hides the built-in function of the same name from its code.
+        importlib.import_module(name).__dict__["compile"] = _compile
+    importlib.import_module("mitogen.minify").__dict__["minimize_source"] = _as_text
+
+
+def _compile(source: str | bytes, _name: str, mode: str) -> CodeType:
+    return _compile_once(source, mode)
+
+
+@functools.cache
+def _compile_once(source: str | bytes, mode: str) -> CodeType:
+    code: CodeType = compile(source, "<read for its imports>", mode)
+    return code
+
+
+def _as_text(source: str | bytes) -> str:
+    return source.decode() if isinstance(source, bytes) else source
 
 
 if __name__ == "__main__":
