@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,20 +25,42 @@ _FILE_BYTES = 1024 * 1024
 # The timer runs every five minutes; three missed runs are no accident.
 _CRON_SECONDS = 15 * 60
 _USERS = "/ocs/v2.php/cloud/users"
+_OWN_ACCOUNT = "/ocs/v2.php/cloud/user"
 _LAST_CRON = "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core/lastcron"
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    user: str
-    password: str
+class _Client:
+    """One user's client. As people's clients do, it keeps the session that its first log-in began.
 
-    @property
-    def authorization(self) -> dict[str, str]:
-        return {"Authorization": basic(self.user, self.password)}
+    Without one, Nextcloud hashes the password for every request, which takes most of a second on a small host.
+    """
 
-    def path(self, name: str = "") -> str:
-        return f"/remote.php/dav/files/{quote(self.user)}/{quote(name)}"
+    def __init__(self, target: FilesTarget, user: str, password: str) -> None:
+        self.user = user
+        self._target = target
+        self._authorization = basic(user, password)
+        self._cookies: dict[str, str] = {}
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Send a request in the user's session."""
+        sent = {"Authorization": self._authorization, **(headers or {})}
+        if self._cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        response = fetch(self._target.web, path, method=method, headers=sent, body=body)
+        for line in response.values("set-cookie"):
+            name, _, value = line.partition(";")[0].strip().partition("=")
+            self._cookies[name] = value
+        return response
+
+    def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Response:
+        """Send a request to Nextcloud's OCS interface."""
+        headers = {"OCS-APIRequest": "true", "Accept": "application/json"}
+        if form is None:
+            return self.send(method, path, headers=headers)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return self.send(method, path, urlencode(form).encode(), headers)
 
 
 def check_status(target: FilesTarget) -> Finding:
@@ -61,7 +82,7 @@ def check_login(target: FilesTarget) -> Finding:
     A wrong password is not tried: Nextcloud would slow down every later log-in from this address.
     """
     page = fetch(target.web, "/login")
-    right = _ask(target, "GET", "/ocs/v2.php/cloud/user", _administrator(target))
+    right = _administrator(target).ask("GET", _OWN_ACCOUNT)
     problems = []
     if page.status != 200 or b"login" not in page.body.lower():
         problems.append(f"/login answers {page.status}")
@@ -73,12 +94,12 @@ def check_login(target: FilesTarget) -> Finding:
 def check_round_trip(target: FilesTarget) -> Finding:
     """A file of random bytes goes up over WebDAV, comes back the same, and is gone after its deletion."""
     content = secrets.token_bytes(_FILE_BYTES)
-    with _user(target) as (account, complaint):
-        path = account.path("sovstack check é.bin")
+    with _user(target) as (client, complaint):
+        path = _path(client.user, "sovstack check é.bin")
         steps = []
 
         def step(method: str, wanted: tuple[int, ...], body: bytes | None = None) -> Response:
-            response = fetch(target.web, path, method=method, headers=account.authorization, body=body)
+            response = client.send(method, path, body)
             if response.status not in wanted:
                 steps.append(f"{method} answers {response.status}")
             return response
@@ -98,7 +119,7 @@ def check_round_trip(target: FilesTarget) -> Finding:
 
 def check_stranger(target: FilesTarget) -> Finding:
     """Files are not shown without a log-in."""
-    response = fetch(target.web, _administrator(target).path(), method="PROPFIND", headers={"Depth": "0"})
+    response = fetch(target.web, _path(target.admin_user), method="PROPFIND", headers={"Depth": "0"})
     return Finding(
         Verdict.PASS if response.status == 401 else Verdict.FAIL, f"PROPFIND answers {response.status}"
     )
@@ -106,7 +127,7 @@ def check_stranger(target: FilesTarget) -> Finding:
 
 def check_background_jobs(target: FilesTarget) -> Finding:
     """The application itself says when its background jobs last ran."""
-    response = _ask(target, "GET", _LAST_CRON, _administrator(target))
+    response = _administrator(target).ask("GET", _LAST_CRON)
     try:
         last = int(_data(response).get("data", ""))
     except ValueError:
@@ -118,52 +139,45 @@ def check_background_jobs(target: FilesTarget) -> Finding:
 
 
 @contextmanager
-def _user(target: FilesTarget) -> Iterator[tuple[_Account, str]]:
-    """Create a user for the length of the block; give it, and what went wrong with its creation, if anything.
+def _user(target: FilesTarget) -> Iterator[tuple[_Client, str]]:
+    """Create a user for the length of the block; give its client, and what went wrong with its creation, if anything.
 
     Raises:
         NoEvidence: There is no such user afterwards.
     """
     administrator = _administrator(target)
-    _remove_leftovers(target, administrator)
-    account = _Account(
-        f"{USER_PREFIX}{int(time.time())}-{secrets.token_hex(4)}", secrets.token_urlsafe(24) + "aA1!"
-    )
-    form = urlencode({"userid": account.user, "password": account.password}).encode()
+    _remove_leftovers(administrator)
+    user = f"{USER_PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
+    password = secrets.token_urlsafe(24) + "aA1!"
+    client = _Client(target, user, password)
     try:
-        created = _ask(target, "POST", _USERS, administrator, form)
+        created = administrator.ask("POST", _USERS, {"userid": user, "password": password})
         complaint = ""
         if created.status != 200:
             reason = str(_read(created).get("meta", {}).get("message", "")).strip()
             complaint = f"creating a user answers {created.status} {reason}".strip()
             # An app that listens to new users may fail when the user exists already.
-            if _ask(target, "GET", "/ocs/v2.php/cloud/user", account).status != 200:
+            if client.ask("GET", _OWN_ACCOUNT).status != 200:
                 raise NoEvidence(complaint)
-        yield account, complaint
+        yield client, complaint
     finally:
-        _ask(target, "DELETE", f"{_USERS}/{quote(account.user)}", administrator)
+        administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
 
 
-def _remove_leftovers(target: FilesTarget, administrator: _Account) -> None:
+def _remove_leftovers(administrator: _Client) -> None:
     """Remove users that an interrupted run left behind; a run at this moment has younger ones."""
-    found = _data(_ask(target, "GET", f"{_USERS}?search={USER_PREFIX}", administrator)).get("users", [])
-    for user in found:
+    for user in _data(administrator.ask("GET", f"{_USERS}?search={USER_PREFIX}")).get("users", []):
         with suppress(ValueError):
             if time.time() - int(user.removeprefix(USER_PREFIX).partition("-")[0]) > _LEFTOVER_SECONDS:
-                _ask(target, "DELETE", f"{_USERS}/{quote(user)}", administrator)
+                administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
 
 
-def _administrator(target: FilesTarget) -> _Account:
-    return _Account(target.admin_user, target.admin_password.reveal())
+def _administrator(target: FilesTarget) -> _Client:
+    return _Client(target, target.admin_user, target.admin_password.reveal())
 
 
-def _ask(
-    target: FilesTarget, method: str, path: str, account: _Account, form: bytes | None = None
-) -> Response:
-    headers = {"OCS-APIRequest": "true", "Accept": "application/json", **account.authorization}
-    if form is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return fetch(target.web, path, method=method, headers=headers, body=form)
+def _path(user: str, name: str = "") -> str:
+    return f"/remote.php/dav/files/{quote(user)}/{quote(name)}"
 
 
 def _read(response: Response) -> dict[str, Any]:
