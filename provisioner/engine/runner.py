@@ -192,8 +192,14 @@ _RUNNER_VARIABLES = (
 )
 
 
+# What a role does only where nothing else ran before it: the playbooks check all roles' input first, and install all
+# packages in one transaction.
+_STANDALONE = "standalone"
+
+
 def _arguments(request: RunRequest) -> str:
-    arguments = [part for file in request.variable_files for part in ("--extra-vars", f"@{file}")]
+    arguments = ["--skip-tags", _STANDALONE]
+    arguments += [part for file in request.variable_files for part in ("--extra-vars", f"@{file}")]
     if request.password_pipe:
         arguments += ["--vault-password-file", str(request.password_pipe)]
     if request.check:

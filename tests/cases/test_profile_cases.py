@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from provisioner import inventory, plan
 from provisioner.profile import InvalidProfile, Problem
@@ -32,6 +33,10 @@ HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("profile/*.yml"))
 BASE = (HERE / "profile_base.yml").read_text()
 FOLDER = Path("/srv/inventories/zonnedael")
+SPECIFICATIONS = {
+    path.parents[1].name: yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
+    for path in (HERE.parents[1] / "roles").glob("*/meta/argument_specs.yml")
+}
 RELEASE = inventory.ReleaseRef("34.0.1", "/cache/nextcloud-34.0.1.tar.bz2", "0" * 64)
 
 
@@ -90,6 +95,31 @@ def test_case(path: Path) -> None:
     if "plan" in case:
         steps = plan.build(reading.profile).steps
         assert [f"{step.role} on {', '.join(step.hosts)}" for step in steps] == case["plan"]
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_roles_get_what_they_specify(path: Path) -> None:
+    """The layers do not validate the arguments of roles at every run; the inventory is held against them here."""
+    reading, _ = read(make_text(yaml.safe_load(path.read_text())))
+    if reading is None:
+        return
+    given = inventory.build(reading.profile, {"nextcloud": RELEASE}, deployment="zonnedael").files()
+    variables = {
+        name: value
+        for file, content in given.items()
+        if file != "hosts.yml"
+        for name, value in content.items()
+        if not name.startswith(("stack_", "ansible_"))
+    }
+    unclaimed = set(variables)
+    for role, options in SPECIFICATIONS.items():
+        own = {name for name in variables if name in options}
+        unclaimed -= own
+        # A template gets its type on the host.
+        plain = {name: variables[name] for name in own if "{{" not in str(variables[name])}
+        errors = ArgumentSpecValidator({name: options[name] for name in plain}).validate(plain).error_messages
+        assert not errors, f"{role}: {errors}"
+    assert not unclaimed, "no role takes these"
 
 
 def test_there_are_cases() -> None:
