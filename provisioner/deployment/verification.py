@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provisioner.checks import Merged, concurrently, infra, outside
 from provisioner.checks.infra import Machine
-from provisioner.checks.outside import FilesTarget, HostTarget, WebTarget
+from provisioner.checks.outside import Client, FilesTarget, HostTarget, WebTarget
 from provisioner.checks.result import Check, Verdict
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
@@ -74,13 +74,8 @@ def _files_targets(session: Session, vault: Vault) -> list[FilesTarget]:
     if service is None:
         return []
     address = session.profile.hosts[session.profile.host_of(service)].address
-    return [
-        FilesTarget(
-            WebTarget(service.hostname, address, _authority(session, vault)),
-            _ADMINISTRATOR,
-            vault.values["nextcloud_admin_password"],
-        )
-    ]
+    web = WebTarget(service.hostname, address, _authority(session, vault))
+    return [FilesTarget(web, Client(web, _ADMINISTRATOR, vault.values["nextcloud_admin_password"]))]
 
 
 def _authority(session: Session, vault: Vault) -> Path | None:

@@ -7,14 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 
 from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
-from provisioner.checks.outside.files import FILES_PROMISES
+from provisioner.checks.outside.client import Client
+from provisioner.checks.outside.files import FILES_PROMISES, FilesTarget
 from provisioner.checks.outside.ports import PORT_PROMISES
-from provisioner.checks.outside.target import FilesTarget, HostTarget, WebTarget
+from provisioner.checks.outside.target import HostTarget, WebTarget
 from provisioner.checks.outside.tls import TLS_PROMISES
 from provisioner.checks.outside.web import WEB_PROMISES
 from provisioner.checks.result import Check
 
-__all__ = ["FilesTarget", "HostTarget", "WebTarget", "run"]
+__all__ = ["Client", "FilesTarget", "HostTarget", "WebTarget", "run"]
 
 _AT_ONCE = 6
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from provisioner.checks.outside.http import Response, basic, fetch
+from provisioner.checks.outside.client import Client
+from provisioner.checks.outside.http import Response, fetch
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise, judge
-from provisioner.checks.outside.target import FilesTarget
+from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
 
 USER_PREFIX = "sovstack-check-"
@@ -29,38 +31,12 @@ _OWN_ACCOUNT = "/ocs/v2.php/cloud/user"
 _LAST_CRON = "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core/lastcron"
 
 
-class _Client:
-    """One user's client. As people's clients do, it keeps the session that its first log-in began.
+@dataclass(frozen=True, slots=True)
+class FilesTarget:
+    """A Nextcloud, and an administrator's client, who may create the user that the round trip is made with."""
 
-    Without one, Nextcloud hashes the password for every request, which takes most of a second on a small host.
-    """
-
-    def __init__(self, target: FilesTarget, user: str, password: str) -> None:
-        self.user = user
-        self._target = target
-        self._authorization = basic(user, password)
-        self._cookies: dict[str, str] = {}
-
-    def send(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Response:
-        """Send a request in the user's session."""
-        sent = {"Authorization": self._authorization, **(headers or {})}
-        if self._cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        response = fetch(self._target.web, path, method=method, headers=sent, body=body)
-        for line in response.values("set-cookie"):
-            name, _, value = line.partition(";")[0].strip().partition("=")
-            self._cookies[name] = value
-        return response
-
-    def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Response:
-        """Send a request to Nextcloud's OCS interface."""
-        headers = {"OCS-APIRequest": "true", "Accept": "application/json"}
-        if form is None:
-            return self.send(method, path, headers=headers)
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return self.send(method, path, urlencode(form).encode(), headers)
+    web: WebTarget
+    administrator: Client
 
 
 def check_status(target: FilesTarget) -> Finding:
@@ -82,11 +58,11 @@ def check_login(target: FilesTarget) -> Finding:
     A wrong password is not tried: Nextcloud would slow down every later log-in from this address.
     """
     page = fetch(target.web, "/login")
-    right = _administrator(target).ask("GET", _OWN_ACCOUNT)
+    right = target.administrator.ask("GET", _OWN_ACCOUNT)
     problems = []
     if page.status != 200 or b"login" not in page.body.lower():
         problems.append(f"/login answers {page.status}")
-    if right.status != 200 or _data(right).get("id") != target.admin_user:
+    if right.status != 200 or _data(right).get("id") != target.administrator.user:
         problems.append(f"the administrator's log-in answers {right.status}")
     return judge(problems, "the page is shown and the administrator can log in")
 
@@ -119,7 +95,7 @@ def check_round_trip(target: FilesTarget) -> Finding:
 
 def check_stranger(target: FilesTarget) -> Finding:
     """Files are not shown without a log-in."""
-    response = fetch(target.web, _path(target.admin_user), method="PROPFIND", headers={"Depth": "0"})
+    response = fetch(target.web, _path(target.administrator.user), method="PROPFIND", headers={"Depth": "0"})
     return Finding(
         Verdict.PASS if response.status == 401 else Verdict.FAIL, f"PROPFIND answers {response.status}"
     )
@@ -127,7 +103,7 @@ def check_stranger(target: FilesTarget) -> Finding:
 
 def check_background_jobs(target: FilesTarget) -> Finding:
     """The application itself says when its background jobs last ran."""
-    response = _administrator(target).ask("GET", _LAST_CRON)
+    response = target.administrator.ask("GET", _LAST_CRON)
     try:
         last = int(_data(response).get("data", ""))
     except ValueError:
@@ -139,17 +115,17 @@ def check_background_jobs(target: FilesTarget) -> Finding:
 
 
 @contextmanager
-def _user(target: FilesTarget) -> Iterator[tuple[_Client, str]]:
+def _user(target: FilesTarget) -> Iterator[tuple[Client, str]]:
     """Create a user for the length of the block; give its client, and what went wrong with its creation, if anything.
 
     Raises:
         NoEvidence: There is no such user afterwards.
     """
-    administrator = _administrator(target)
+    administrator = target.administrator
     _remove_leftovers(administrator)
     user = f"{USER_PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
     password = secrets.token_urlsafe(24) + "aA1!"
-    client = _Client(target, user, password)
+    client = Client(target.web, user, password)
     try:
         created = administrator.ask("POST", _USERS, {"userid": user, "password": password})
         complaint = ""
@@ -164,16 +140,12 @@ def _user(target: FilesTarget) -> Iterator[tuple[_Client, str]]:
         administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
 
 
-def _remove_leftovers(administrator: _Client) -> None:
+def _remove_leftovers(administrator: Client) -> None:
     """Remove users that an interrupted run left behind; a run at this moment has younger ones."""
     for user in _data(administrator.ask("GET", f"{_USERS}?search={USER_PREFIX}")).get("users", []):
         with suppress(ValueError):
             if time.time() - int(user.removeprefix(USER_PREFIX).partition("-")[0]) > _LEFTOVER_SECONDS:
                 administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
-
-
-def _administrator(target: FilesTarget) -> _Client:
-    return _Client(target, target.admin_user, target.admin_password.reveal())
 
 
 def _path(user: str, name: str = "") -> str:

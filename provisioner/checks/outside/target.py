@@ -37,15 +37,6 @@ class WebTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesTarget:
-    """A Nextcloud, and an administrator who may create the user that the round trip is made with."""
-
-    web: WebTarget
-    admin_user: str
-    admin_password: Secret
-
-
-@dataclass(frozen=True, slots=True)
 class HostTarget:
     """A host of ours and the TCP ports that are meant to be open on it.
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from provisioner.checks.outside import FilesTarget, WebTarget, files
+from provisioner.checks.outside import Client, FilesTarget, WebTarget, files
 from provisioner.checks.outside.promise import Finding, NoEvidence
 from provisioner.checks.result import Verdict
 
@@ -50,6 +50,7 @@ class Cloud:
     refuses_users: bool = False
     fails_after_creation: bool = False
     is_open: bool = False
+    hashed: int = 0
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
@@ -59,10 +60,17 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             user, _, password = (
                 base64.b64decode(token).decode().partition(":") if scheme == "Basic" else ("", "", "")
             )
+            if self.headers.get("Cookie") == f"session={user}; again=1":
+                return user
+            self._begun = user
+            cloud.hashed += bool(user)
             return user if user and cloud.users.get(user) == password else None
 
         def _answer(self, status: int, body: bytes = b"") -> None:
             self.send_response(status)
+            if begun := getattr(self, "_begun", ""):
+                self.send_header("Set-Cookie", f"session={begun}; path=/; secure; HttpOnly")
+                self.send_header("Set-Cookie", "again=1; SameSite=Strict")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -144,7 +152,7 @@ def serve(chain: Chain, target: WebTarget) -> Iterator[Serve]:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        return FilesTarget(target, ADMIN, Password())
+        return FilesTarget(target, Client(target, ADMIN, Password()))
 
     yield start
     for server in servers:
@@ -251,13 +259,20 @@ def test_password_never_goes_to_an_untrusted_server(serve: Serve, chain: Chain, 
     target = serve(Cloud())
     assert target.web.ca_file is not None
     other = issue(target.web.ca_file.parent / "other")
-    stranger = FilesTarget(
-        WebTarget(target.web.hostname, target.web.address, other.ca, target.web.port), ADMIN, Password()
-    )
+    web = WebTarget(target.web.hostname, target.web.address, other.ca, target.web.port)
+    stranger = FilesTarget(web, Client(web, ADMIN, Password()))
     for probe in (files.check_status, files.check_login, files.check_round_trip):
         with pytest.raises(NoEvidence, match="certificate verify failed"):
             probe(stranger)
 
 
+def test_password_is_hashed_once_per_user(serve: Serve) -> None:
+    cloud = Cloud()
+    target = serve(cloud)
+    for probe in (files.check_login, files.check_round_trip, files.check_background_jobs):
+        assert probe(target).verdict is Verdict.PASS
+    assert cloud.hashed == 2
+
+
 def test_target_does_not_show_its_password(target: WebTarget) -> None:
-    assert PASSWORD not in repr(FilesTarget(target, ADMIN, Password()))
+    assert PASSWORD not in repr(FilesTarget(target, Client(target, ADMIN, Password())))
