@@ -31,6 +31,10 @@ _KEY = click.option(
     help="File with the vendor's OpenPGP key, instead of the one beside the archive. "
     "Only a key with the catalogue's fingerprint counts.",
 )
+_EDITION = click.option(
+    "--edition",
+    help="Which of the vendor's builds, where there are several; otherwise the catalogue's first.",
+)
 _FORMAT_VERSION = 1
 _PLAIN_INTERVAL = 5.0  # seconds between two lines about the same thing
 
@@ -52,12 +56,12 @@ def list_releases(application: str | None, output: Literal["text", "json"]) -> N
     catalogue = Catalogue.load()
     if application:
         catalogue.release(application)
-    entries = {(entry.application, entry.version): entry for entry in Cache().entries()}
+    cache = Cache()
     rows = [
-        _describe(catalogue, release, entries.get((name, release.version)))
+        _describe(catalogue, release, cache.find(release))
         for name in catalogue.applications
         if application in (None, name)
-        for release in catalogue.releases[name].values()
+        for release in catalogue.releases(name)
     ]
     if output == "json":
         _print_json({"releases": rows})
@@ -76,6 +80,7 @@ def list_releases(application: str | None, output: Literal["text", "json"]) -> N
 )
 @click.option("--mirror", metavar="URL", help="The URL (http, https, file) of such a folder.")
 @click.option("--upstream/--no-upstream", default=True, help="Whether the vendor may be asked.")
+@_EDITION
 @_KEY
 @_OUTPUT
 def fetch(
@@ -84,11 +89,12 @@ def fetch(
     releases_from: Path | None,
     mirror: str | None,
     upstream: bool,
+    edition: str | None,
     key: Path | None,
     output: Literal["text", "json"],
 ) -> None:
     """Fetch one release into the cache, checked; an interrupted download continues where it stopped."""
-    release = Catalogue.load().release(application, version)
+    release = Catalogue.load().release(application, version, edition)
     sources = Sources(releases_from, mirror, upstream=upstream, key=key)
     with _Screen() as screen:
         obtained = obtain(release, Cache(), sources, screen.show)
@@ -102,6 +108,7 @@ def fetch(
 @click.option(
     "--reason", required=True, help="Why this archive is accepted; kept in the cache and in reports."
 )
+@_EDITION
 @_KEY
 @_OUTPUT
 def trust(
@@ -109,6 +116,7 @@ def trust(
     version: str,
     archive: Path,
     reason: str,
+    edition: str | None,
     key: Path | None,
     output: Literal["text", "json"],
 ) -> None:
@@ -117,7 +125,7 @@ def trust(
     What you accept is printed and recorded, with your account, the time and the reason. Altered files, and
     files that may be run and that nobody signed, are refused all the same.
     """
-    release = Catalogue.load().release(application, version)
+    release = Catalogue.load().release(application, version, edition)
     with _Screen() as screen:
         obtained = admit(release, archive, Cache(), why=reason, key=key, report=screen.show)
     _print_obtained(obtained, output)
@@ -130,8 +138,11 @@ def trust(
 def verify(application: str | None, version: str | None, output: Literal["text", "json"]) -> None:
     """Read cached archives again and compare them with what was admitted; exit 7 on damage."""
     catalogue = Catalogue.load()
-    if application:
-        catalogue.release(application, version)
+    if application and version not in {
+        None,
+        *(release.version for release in catalogue.releases(application)),
+    }:
+        catalogue.release(application, version)  # which says what there is
     cache = Cache()
     chosen = [
         entry
@@ -172,13 +183,14 @@ def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> di
     return {
         "application": release.application,
         "version": release.version,
-        "default": catalogue.defaults[release.application] == release.version,
+        "edition": release.edition,
+        "default": catalogue.is_default(release),
         "licence": release.licence,
         "vendor": asdict(release.vendor),
         "url": release.url,
         "sha256": release.digest.sha256 if release.digest else None,
-        "signing_key": release.signing_key.fingerprint,
-        "php": str(release.php),
+        "signing_key": release.signing_key.fingerprint if release.signing_key else None,
+        "php": str(release.php) if release.php else None,
         "postgresql": str(release.postgresql),
         "debian": [number for number in catalogue.platforms if not find_misfits(release, debian=number)],
         "upgrades_from": sorted(release.upgrades_from),
@@ -191,8 +203,10 @@ def _format_row(row: dict[str, Any]) -> str:
     debian = ", ".join(str(number) for number in row["debian"]) or "none"
     ends = f", supported to {row['end_of_life']}" if row["end_of_life"] else ""
     default = " (default)" if row["default"] else ""
+    edition = "" if row["edition"] == "community" else f" {row['edition']}"
+    php = f"PHP {row['php']}, " if row["php"] else ""
     lines = [
-        f"{row['application']} {row['version']}{default}: PHP {row['php']}, PostgreSQL {row['postgresql']}, "
+        f"{row['application']} {row['version']}{edition}{default}: {php}PostgreSQL {row['postgresql']}, "
         f"Debian {debian}{ends}"
     ]
     if cached := row["cached"]:
@@ -210,6 +224,7 @@ def _print_obtained(obtained: ObtainedRelease, output: Literal["text", "json"]) 
             {
                 "application": release.application,
                 "version": release.version,
+                "edition": release.edition,
                 "path": str(obtained.path),
                 "sha256": obtained.sha256,
                 "origin": obtained.origin,

@@ -95,7 +95,7 @@ def render(deployment: str, answers: Answers, password_file: Path) -> str:
         "provider": answers.provider,
         "location": answers.location or answers.country,
         "hostname": answers.hostname or f"cloud.{answers.domain}",
-        "version": Catalogue.load().defaults["nextcloud"],
+        "version": Catalogue.load().release("nextcloud").version,
         "password_file": _under_home(password_file),
     }
     scalars = {key: _scalar(text) for key, text in texts.items()}

@@ -105,11 +105,12 @@ class Cache:
             ) from error
 
     def find(self, release: Release) -> Entry | None:
-        """Return the newest entry for ``release``."""
+        """Return the newest entry for ``release``; editions of one version differ by the name of their archive."""
         matching = [
             entry
             for entry in self.entries()
-            if (entry.application, entry.version) == (release.application, release.version)
+            if (entry.application, entry.version, entry.file_name)
+            == (release.application, release.version, release.file_name)
         ]
         return matching[-1] if matching else None
 

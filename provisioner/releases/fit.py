@@ -29,7 +29,7 @@ def find_misfits(
         php = php or platform.php
         postgresql = postgresql or platform.postgresql
     name = f"{release.product} {release.version}"
-    if php is not None and php not in release.php:
+    if php is not None and release.php is not None and php not in release.php:
         reasons.append(f"{name} needs PHP {release.php}{brought or '; here is'} {php}")
     if postgresql is not None and postgresql not in release.postgresql:
         reasons.append(f"{name} needs PostgreSQL {release.postgresql}{brought or '; here is'} {postgresql}")
@@ -39,8 +39,8 @@ def find_misfits(
 def refuse_upgrade(release: Release, installed: str) -> str | None:
     """Return why ``release`` cannot follow the ``installed`` version, or None when it can.
 
-    Only the step to the next major is supported, never a step back
-    (``$OC_VersionCanBeUpgradedFrom`` in Nextcloud's version.php).
+    Only the step to the next major is supported, never a step back (``$OC_VersionCanBeUpgradedFrom`` in Nextcloud's
+    version.php; Mattermost's documentation on upgrading from one extended support release to the next).
     """
     name = f"{release.product} {release.version}"
     wanted = parse_version(release.version)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from provisioner.errors import ReleaseNotTrusted, Unavailable
-from provisioner.releases import nextcloud, openpgp
-from provisioner.releases.archive import inspect
+from provisioner.releases import mattermost, nextcloud, openpgp
+from provisioner.releases.archive import Inspection, inspect
 from provisioner.releases.catalogue import Release
+from provisioner.releases.identity import Identity
 
 _NAMED = 20  # paths that a report names of each kind
+
+
+class _Application(Protocol):
+    """What is particular to an application's archives."""
+
+    def keep(self, path: str) -> bool:
+        """Say whether the content of this file is needed to identify the archive."""
+
+    def identify(self, inspection: Inspection, release: Release) -> Identity:
+        """Return what the archive says it is, held against what was asked for."""
+
+
+_APPLICATIONS: Mapping[str, _Application] = {"mattermost": mattermost, "nextcloud": nextcloud}
 
 
 class Verdict(StrEnum):
@@ -96,10 +111,11 @@ def assess(
         Unavailable: A program that a gate needs is not installed.
     """
     whole = [_check_digest(sha256, release), _check_openpgp(archive, release, signature, key)]
-    inspection = inspect(archive, nextcloud.keep, progress)
+    application = _APPLICATIONS[release.application]
+    inspection = inspect(archive, application.keep, progress)
     inner = [
         Gate("archive", Verdict.PASS, f"{len(inspection.files)} files in {inspection.root}/"),
-        _check_identity(nextcloud.read_identity(inspection), inspection.root, release),
+        _judge_identity(application.identify(inspection, release)),
     ]
     if inspection.is_double:
         what = "sovstack's own stand-in, no evidence about the application"
@@ -122,13 +138,15 @@ def _check_digest(sha256: str, release: Release) -> Gate:
 
 
 def _check_openpgp(archive: Path, release: Release, signature: Path | None, key: Path | None) -> Gate:
+    if release.signing_key is None:
+        return Gate("openpgp", Verdict.NOT_ASSESSED, "no public source confirms the vendor's key")
+    fingerprint = release.signing_key.fingerprint
     if signature is None:
         return Gate("openpgp", Verdict.NOT_ASSESSED, "there is no OpenPGP signature with it")
     if key is None:
-        fingerprint = release.signing_key.fingerprint
         return Gate("openpgp", Verdict.NOT_ASSESSED, f"the vendor's key {fingerprint} was not found")
     try:
-        signer = openpgp.verify(archive, signature, key, release.signing_key.fingerprint)
+        signer = openpgp.verify(archive, signature, key, fingerprint)
     except Unavailable as error:
         if release.digest is None:
             raise  # nothing else vouches for the archive as a whole
@@ -138,16 +156,10 @@ def _check_openpgp(archive: Path, release: Release, signature: Path | None, key:
     return Gate("openpgp", Verdict.PASS, f"signed by {signer}")
 
 
-def _check_identity(identity: nextcloud.Identity | None, root: str, release: Release) -> Gate:
-    if identity is None:
-        return Gate("identity", Verdict.FAIL, "it has no version.php that says what it is")
-    found = f"{identity.vendor} {identity.version} {identity.channel} {identity.edition}".strip()
-    wanted = nextcloud.Identity("nextcloud", release.version, "stable", "")
-    if identity != wanted or root != release.application:
-        return Gate(
-            "identity", Verdict.FAIL, f"it is {found} in {root}/, not {release.product} {release.version}"
-        )
-    return Gate("identity", Verdict.PASS, f"it says that it is {found}")
+def _judge_identity(identity: Identity) -> Gate:
+    if identity.mistake:
+        return Gate("identity", Verdict.FAIL, identity.mistake)
+    return Gate("identity", Verdict.PASS, f"it says that it is {identity.said}")
 
 
 def _judge_signatures(report: nextcloud.SignatureReport) -> Gate:

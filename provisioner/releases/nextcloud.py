@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from provisioner.releases.archive import Inspection
+from provisioner.releases.catalogue import Release
 from provisioner.releases.codesigning import (
     Authority,
     SignatureRefusedError,
     establish_authority,
     read_hashes,
 )
+from provisioner.releases.identity import Identity
 
 _VERSION_FILE = "version.php"
 _ASSIGNMENT = re.compile(
@@ -42,16 +44,6 @@ _INERT_SUFFIXES = frozenset({"", ".license", ".map", ".md", ".sample", ".txt"})
 # Open places whose PHP files nothing loads: the sample is not named *.config.php, and the example theme has
 # to be chosen by name in the configuration.
 _UNUSED = re.compile(r"config/config\.sample\.php|themes/example/.*")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What ``version.php`` says the archive is."""
-
-    vendor: str
-    version: str
-    channel: str
-    edition: str
 
 
 @dataclass(frozen=True)
@@ -86,18 +78,19 @@ def keep(path: str) -> bool:
     )
 
 
-def read_identity(inspection: Inspection) -> Identity | None:
-    """Return what ``version.php`` says, or None when there is none that can be read."""
+def identify(inspection: Inspection, release: Release) -> Identity:
+    """Return what ``version.php`` says: vendor, version, channel and edition, which is empty in a public release."""
     text = inspection.kept.get(_VERSION_FILE, b"").decode(errors="replace")
     values = dict(_ASSIGNMENT.findall(text))
     if "OC_VersionString" not in values:
-        return None
-    return Identity(
-        vendor=values.get("vendor", ""),
-        version=values["OC_VersionString"],
-        channel=values.get("OC_Channel", ""),
-        edition=values.get("OC_Edition", ""),
-    )
+        return Identity("", "it has no version.php that says what it is")
+    said = [values.get(name, "") for name in ("vendor", "OC_VersionString", "OC_Channel", "OC_Edition")]
+    found = " ".join(said).strip()
+    if said != ["nextcloud", release.version, "stable", ""] or inspection.root != release.application:
+        return Identity(
+            found, f"it is {found} in {inspection.root}/, not {release.product} {release.version}"
+        )
+    return Identity(found)
 
 
 def check_signatures(inspection: Inspection, root_sha256: str) -> SignatureReport:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -60,12 +60,12 @@ class ObtainedRelease:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where one source has an archive, its signature and the vendor's key: URLs or absolute paths."""
+    """Where one source has an archive, its signature and the vendor's key (None: not known): URLs or absolute paths."""
 
     origin: str
     archive: str
     signature: str
-    key: str
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ def trust(
         ReleaseNotTrusted: The archive is damaged, is something else, has altered files, or carries files that
             may be run and that no signature covers.
     """
-    path = archive.absolute()
-    place = _Place("mirror", str(path), f"{path}.asc", str(path.parent / _file_name(release.signing_key.url)))
+    place = _place_in(str(archive.parent.absolute()), archive.name, release)
     with _working_on(release, cache, report):
         try:
             collected = _collect(release, cache, place, key, report)
@@ -158,21 +157,23 @@ def _find_cached(release: Release, cache: Cache, report: Report) -> ObtainedRele
 
 
 def _list_places(release: Release, sources: Sources) -> Iterator[_Place]:
-    key = _file_name(release.signing_key.url)
     if sources.directory is not None:
-        base = str(sources.directory.absolute())
-        yield _Place(
-            "mirror", f"{base}/{release.file_name}", f"{base}/{release.file_name}.asc", f"{base}/{key}"
-        )
+        yield _place_in(str(sources.directory.absolute()), release.file_name, release)
     if sources.mirror is not None:
         parts = urlsplit(sources.mirror)
         base = url2pathname(parts.path) if parts.scheme == "file" else sources.mirror
-        base = base.rstrip("/")
-        yield _Place(
-            "mirror", f"{base}/{release.file_name}", f"{base}/{release.file_name}.asc", f"{base}/{key}"
-        )
+        yield _place_in(base.rstrip("/"), release.file_name, release)
     if sources.upstream:
-        yield _Place("upstream", release.url, release.signature_url, release.signing_key.url)
+        key = release.signing_key.url if release.signing_key else None
+        yield _Place("upstream", release.url, release.signature_url, key)
+
+
+def _place_in(base: str, name: str, release: Release) -> _Place:
+    """Return a folder or a mirror as a place: signature and key lie beside the archive, named as upstream does."""
+    key = f"{base}/{_file_name(release.signing_key.url)}" if release.signing_key else None
+    return _Place(
+        "mirror", f"{base}/{name}", f"{base}/{name}{PurePosixPath(release.signature_url).suffix}", key
+    )
 
 
 def _take(release: Release, cache: Cache, place: _Place, sources: Sources, report: Report) -> ObtainedRelease:
@@ -203,8 +204,10 @@ def _collect(release: Release, cache: Cache, place: _Place, key: Path | None, re
     """
     path = cache.incoming(release, _incoming_name(place.archive))
     fetch(place.archive, path, report)
-    signature = _fetch_beside(release, cache, place.signature, report)
-    keys = key or _fetch_beside(release, cache, place.key, report)
+    signature = keys = None
+    if place.key is not None:
+        signature = _fetch_beside(release, cache, place.signature, report)
+        keys = key or _fetch_beside(release, cache, place.key, report)
     report(Progress(f"checking {release.file_name}"))
     sha256 = hash_file(path)
     assessment = assess(

@@ -22,6 +22,12 @@ def major(text: str) -> int:
     return parse_version(text)[0]
 
 
+def is_of_line(version: str, line: str) -> bool:
+    """Say whether a version begins with the numbers of a line: 11.7.9 is of the lines 11 and 11.7."""
+    numbers = parse_version(line)
+    return parse_version(version)[: len(numbers)] == numbers
+
+
 @dataclass(frozen=True)
 class VersionRange:
     """Versions from ``start`` (accepted) up to ``below`` (not accepted)."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
 
 from provisioner.errors import UsageError
-from provisioner.releases.versions import VersionRange, major, parse_version
+from provisioner.releases.versions import VersionRange, is_of_line, major, parse_version
 
 _DATA = Path(__file__).parent
 
@@ -55,8 +55,27 @@ class Digest:
 
 
 @dataclass(frozen=True)
+class UserLimit:
+    """How many active users a server without a licence bears: it warns from one number on."""
+
+    warns_from: int | None
+    most: int
+
+
+@dataclass(frozen=True)
 class Release:
-    """One version of one application: where it is had, how it is known, what it needs."""
+    """One version of one application: where it is had, how it is known, what it needs.
+
+    Attributes:
+        edition: Which of the vendor's builds it is.
+        signing_key: None where no public source confirms the vendor's key.
+        code_signing: None where the vendor does not sign single files.
+        digest: None where no public source confirms one.
+        php: None where it needs no PHP.
+        upgrades_from: Majors that it can follow, besides its own.
+        end_of_life: The last day with security updates, where the vendor announced it.
+        unlicensed_users: None where users are not limited.
+    """
 
     application: str
     product: str
@@ -66,13 +85,14 @@ class Release:
     vendor: Vendor
     url: str
     signature_url: str
-    signing_key: SigningKey
+    signing_key: SigningKey | None
     code_signing: CodeSigning | None
     digest: Digest | None
-    php: VersionRange
+    php: VersionRange | None
     postgresql: VersionRange
     upgrades_from: frozenset[int]
     end_of_life: date | None
+    unlicensed_users: UserLimit | None = None
 
     @property
     def major(self) -> int:
@@ -95,17 +115,23 @@ class Platform:
 
 
 @dataclass(frozen=True)
+class Edition:
+    """One of an application's builds: its releases by version, in ascending order, and which is the default."""
+
+    releases: Mapping[str, Release]
+    default: str
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """All applications' releases.
 
     Attributes:
-        releases: application -> version -> release, versions in ascending order.
-        defaults: application -> the version that is installed when the profile names none.
+        editions: application -> edition -> its releases; the first edition is the default.
         platforms: Debian release -> what it brings.
     """
 
-    releases: Mapping[str, Mapping[str, Release]]
-    defaults: Mapping[str, str]
+    editions: Mapping[str, Mapping[str, Edition]]
     platforms: Mapping[int, Platform]
 
     @classmethod
@@ -116,49 +142,63 @@ class Catalogue:
     @cached_property
     def applications(self) -> tuple[str, ...]:
         """Return the names of all applications, sorted."""
-        return tuple(sorted(self.releases))
+        return tuple(sorted(self.editions))
 
-    def release(self, application: str, version: str | None = None) -> Release:
-        """Return one release; without ``version`` the application's default.
+    def releases(self, application: str) -> tuple[Release, ...]:
+        """Return an application's releases, edition by edition.
 
         Raises:
-            UsageError: The catalogue does not have that application or version.
+            UsageError: The catalogue does not have that application.
         """
-        known = self.releases.get(application)
-        if known is None:
-            raise UsageError(
-                f"the catalogue has no application {application!r}",
-                hint=_suggest(application, self.applications),
-            )
-        wanted = version or self.defaults[application]
-        if wanted not in known:
-            raise UsageError(
-                f"the catalogue has no {application} {wanted}", hint=_suggest(wanted, tuple(known))
-            )
-        return known[wanted]
+        return tuple(
+            release
+            for edition in _look_up(self.editions, application, "application").values()
+            for release in edition.releases.values()
+        )
+
+    def release(self, application: str, version: str | None = None, edition: str | None = None) -> Release:
+        """Return one release: by default of the application's first edition, and that edition's default version.
+
+        Raises:
+            UsageError: The catalogue does not have that application, edition or version.
+        """
+        editions = _look_up(self.editions, application, "application")
+        name = edition or next(iter(editions))
+        chosen = _look_up(editions, name, f"{application} edition")
+        title = f"{application} {name}" if len(editions) > 1 else application
+        return _look_up(chosen.releases, version or chosen.default, title)
+
+    def is_default(self, release: Release) -> bool:
+        """Say whether a release is what its edition's users get who name no version."""
+        return self.editions[release.application][release.edition].default == release.version
 
 
-def _suggest(word: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    listed = "it knows " + ", ".join(known)
-    return f"did you mean {near[0]}? {listed}" if near else listed
+_Found = TypeVar("_Found")
+
+
+def _look_up(known: Mapping[str, _Found], name: str, kind: str) -> _Found:
+    if name in known:
+        return known[name]
+    shown = name if kind[-1:].isdigit() else repr(name)
+    near = difflib.get_close_matches(name, known, n=1)
+    listed = "it knows " + ", ".join(sorted(known))
+    raise UsageError(
+        f"the catalogue has no {kind} {shown}",
+        hint=f"did you mean {near[0]}? {listed}" if near else listed,
+    )
 
 
 @lru_cache(maxsize=1)
 def _load(folder: Path) -> Catalogue:
-    releases: dict[str, Mapping[str, Release]] = {}
-    defaults: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yml")):
-        data = _read(path)
-        application = data["application"]
-        versions = sorted(data["releases"], key=parse_version)
-        releases[application] = {version: _release(data, version) for version in versions}
-        defaults[application] = data["default"]
+    editions = {
+        data["application"]: {name: _edition(data, name) for name in data["editions"]}
+        for data in map(_read, sorted(folder.glob("*.yml")))
+    }
     platforms = {
         number: Platform(debian=number, **brought)
         for number, brought in _read(folder / "platforms/debian.yml")["platforms"].items()
     }
-    return Catalogue(releases, defaults, platforms)
+    return Catalogue(editions, platforms)
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401  our own data; a unit test holds its form
@@ -166,24 +206,33 @@ def _read(path: Path) -> Any:  # noqa: ANN401  our own data; a unit test holds i
     return yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506  both are safe loaders
 
 
-def _release(data: Mapping[str, Any], version: str) -> Release:
-    line = data["majors"][major(version)]
-    own = data["releases"][version]
-    signing = data.get("code_signing")
+def _edition(data: Mapping[str, Any], name: str) -> Edition:
+    own = data["editions"][name]
+    versions = sorted(own["releases"], key=parse_version)
+    return Edition({version: _release(data, name, version) for version in versions}, own["default"])
+
+
+def _release(data: Mapping[str, Any], edition: str, version: str) -> Release:
+    build = data["editions"][edition]
+    own = build["releases"][version]
+    line = data["lines"][next(name for name in data["lines"] if is_of_line(version, name))]
+    key, signing = data.get("signing_key"), data.get("code_signing")
+    php, limit = line.get("php"), line.get("unlicensed_users")
     return Release(
         application=data["application"],
-        product=data["product"],
+        product=build["product"],
         version=version,
-        edition=data["edition"],
-        licence=data["licence"],
+        edition=edition,
+        licence=build["licence"],
         vendor=Vendor(**data["vendor"]),
-        url=data["archive"].format(version=version),
-        signature_url=data["signature"].format(version=version),
-        signing_key=SigningKey(**data["signing_key"]),
+        url=build["archive"].format(version=version),
+        signature_url=build["signature"].format(version=version),
+        signing_key=SigningKey(**key) if key else None,
         code_signing=CodeSigning(signing["root_sha256"].replace(":", "").lower()) if signing else None,
         digest=Digest(**own["digest"]) if own.get("digest") else None,
-        php=VersionRange(line["php"]["from"], line["php"]["below"]),
+        php=VersionRange(php["from"], php["below"]) if php else None,
         postgresql=VersionRange(line["postgresql"]["from"], line["postgresql"]["below"]),
         upgrades_from=frozenset(line["upgrades_from"]),
         end_of_life=line.get("end_of_life"),
+        unlicensed_users=UserLimit(limit.get("warns_from"), limit["most"]) if limit else None,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles.vendor import Vendor, make_release, make_tree, pack
+from doubles.vendor import Vendor, digest_of, make_release, make_tree, pack
 
 from provisioner.cli import run
 from provisioner.errors import ExitCode
-from provisioner.releases.catalogue import Catalogue
+from provisioner.releases.catalogue import Catalogue, Edition
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +28,8 @@ def vendor() -> Vendor:
 def incomplete(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An archive that lacks a file, of a release that the catalogue knows."""
     release = make_release(code_signing=vendor.code_signing)
-    catalogue = Catalogue(
-        {"nextcloud": {"34.0.1": release}}, {"nextcloud": "34.0.1"}, Catalogue.load().platforms
-    )
+    edition = Edition({"34.0.1": release}, "34.0.1")
+    catalogue = Catalogue({"nextcloud": {"community": edition}}, Catalogue.load().platforms)
     monkeypatch.setattr(Catalogue, "load", lambda: catalogue)
     tree = vendor.sign_tree(make_tree())
     del tree["core/fonts/big.ttf"]
@@ -49,9 +49,13 @@ def test_the_list_shows_what_each_release_needs(capsys: pytest.CaptureFixture[st
     assert run(["releases", "list"]) == ExitCode.DONE
     out = capsys.readouterr().out
     assert "nextcloud 34.0.1 (default): PHP >= 8.2 and < 8.6, PostgreSQL >= 14 and < 19, Debian 12, 13" in out
-    [default] = [row for row in answer(capsys, "list")["releases"] if row["default"]]  # type: ignore[attr-defined]
-    assert default["version"] == "34.0.1"
-    assert default["cached"] is None
+    assert "mattermost 11.7.9 team (default): PostgreSQL >= 14 and < 18, Debian 12, 13, supported to" in out
+    rows = answer(capsys, "list")["releases"]
+    defaults = [row for row in rows if row["default"]]  # type: ignore[attr-defined]
+    assert [(row["application"], row["edition"], row["version"]) for row in defaults] == [
+        ("mattermost", "team", "11.7.9"), ("mattermost", "enterprise", "11.7.6"), ("nextcloud", "community", "34.0.1"),
+    ]  # fmt: skip
+    assert not any(row["cached"] for row in defaults)
 
 
 def test_trust_says_what_is_accepted_and_list_and_verify_show_it(
@@ -85,12 +89,64 @@ def test_trust_says_what_is_accepted_and_list_and_verify_show_it(
     assert str(path) in captured.err
 
 
+def test_a_build_of_a_source_tree_is_admitted_on_a_word_and_only_as_the_edition_that_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tree = {"bin/mattermost": b"", "bin/mmctl": b"", "MIT-COMPILED-LICENSE.md": b""}
+    archive = str(pack(tree, tmp_path / "media/built-here.tar.gz", root="mattermost"))
+    arguments = ["trust", "mattermost", "10.9.0", archive, "--reason", "built here from the public source"]
+    admitted = answer(capsys, *arguments)
+    assert admitted["edition"] == "team"
+    assert admitted["trust"]["accepts"] == (  # type: ignore[index]
+        "no public source confirms the vendor's key; no public source confirms a digest of this release"
+    )
+    fetched = answer(capsys, "fetch", "mattermost", "10.9.0", "--no-upstream")
+    assert (fetched["origin"], fetched["sha256"]) == ("cache", admitted["sha256"])
+
+    arguments = [
+        "trust",
+        "mattermost",
+        "11.7.9",
+        archive,
+        "--edition",
+        "enterprise",
+        "--reason",
+        "it is no other",
+    ]
+    assert run(["releases", *arguments]) == ExitCode.RELEASE_NOT_TRUSTED
+    assert "it is Team Edition, and Enterprise Edition was asked for" in capsys.readouterr().err
+
+
+def test_two_editions_of_one_version_are_kept_apart(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for edition, licence in (
+        ("team", "MIT-COMPILED-LICENSE.md"),
+        ("enterprise", "ENTERPRISE-EDITION-LICENSE.txt"),
+    ):
+        release = Catalogue.load().release("mattermost", "11.7.9", edition)
+        tree = {"bin/mattermost": edition.encode(), "bin/mmctl": b"", licence: b""}
+        path = pack(tree, tmp_path / "media" / release.file_name, root="mattermost")
+        known = Edition({"11.7.9": replace(release, digest=digest_of(path))}, "11.7.9")
+        other = Catalogue.load().editions["mattermost"]
+        catalogue = Catalogue({"mattermost": {**other, edition: known}}, Catalogue.load().platforms)
+        monkeypatch.setattr(Catalogue, "load", lambda catalogue=catalogue: catalogue)
+    source = ["--releases-from", str(tmp_path / "media"), "--no-upstream"]
+    fetched = [
+        answer(capsys, "fetch", "mattermost", "11.7.9", "--edition", edition, *source)
+        for edition in ("team", "enterprise", "team")
+    ]
+    assert [one["origin"] for one in fetched] == ["mirror", "mirror", "cache"]
+    assert fetched[0]["sha256"] == fetched[2]["sha256"] != fetched[1]["sha256"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
         (["fetch", "nextclud"], "did you mean nextcloud?"),
         (["verify", "nextcloud", "34.0.9"], "did you mean"),
-        (["list", "nothing"], "it knows nextcloud"),
+        (["fetch", "mattermost", "--edition", "teem"], "did you mean team?"),
+        (["list", "nothing"], "it knows mattermost, nextcloud"),
         (["trust", "nextcloud", "34.0.1", "/dev/null"], "trust --help"),
         (["fetch", "nextcloud", "--releases-from", "/nonexistent"], "fetch --help"),
     ],

@@ -1,4 +1,4 @@
-"""The catalogue's data is well formed, and says of Nextcloud what its sources say."""
+"""The catalogue's data is well formed, and says of the applications what its sources say."""
 
 from __future__ import annotations
 
@@ -12,43 +12,47 @@ import yaml
 from provisioner.errors import ExitCode, UsageError
 from provisioner.releases import catalogue as room
 from provisioner.releases.catalogue import Catalogue, Release
-from provisioner.releases.versions import parse_version
+from provisioner.releases.versions import is_of_line, parse_version
 
 DATA = sorted(Path(room.__file__).parent.glob("*.yml"))
-RELEASES = [release for versions in Catalogue.load().releases.values() for release in versions.values()]
+RELEASES = [release for name in Catalogue.load().applications for release in Catalogue.load().releases(name)]
 
 
-@pytest.mark.parametrize("release", RELEASES, ids=lambda release: f"{release.application}-{release.version}")
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file_name)
 def test_every_release_is_complete(release: Release) -> None:
     assert release.url.startswith("https://")
     assert release.signature_url.startswith("https://")
     assert release.version in release.url
     assert release.file_name.endswith((".tar.bz2", ".tar.gz"))
-    assert re.fullmatch("[0-9A-F]{40}", release.signing_key.fingerprint)
+    assert release.signing_key is None or re.fullmatch("[0-9A-F]{40}", release.signing_key.fingerprint)
     assert release.code_signing is None or re.fullmatch("[0-9a-f]{64}", release.code_signing.root_sha256)
     assert release.digest is None or re.fullmatch("[0-9a-f]{64}", release.digest.sha256)
     assert release.digest is None or release.digest.source
     assert re.fullmatch("[A-Z]{2}", release.vendor.country)
     assert release.end_of_life is None or isinstance(release.end_of_life, date)
-    for accepted in (release.php, release.postgresql):
+    for accepted in filter(None, (release.php, release.postgresql)):
         assert parse_version(accepted.start) < parse_version(accepted.below)
     assert release.upgrades_from == {release.major - 1}
+    if limit := release.unlicensed_users:
+        assert limit.warns_from is None or limit.warns_from < limit.most
 
 
 @pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
 def test_data_has_no_key_that_nobody_reads(path: Path) -> None:
     data = yaml.safe_load(path.read_bytes())
     assert path.stem == data["application"]
-    assert set(data) <= {
-        "application", "product", "edition", "licence", "vendor", "archive", "signature", "signing_key",
-        "code_signing", "default", "majors", "releases",
-    }  # fmt: skip
-    for line in data["majors"].values():
-        assert set(line) <= {"php", "postgresql", "upgrades_from", "end_of_life"}
-    for own in data["releases"].values():
-        assert set(own) <= {"digest"}
-    used = {parse_version(version)[0] for version in data["releases"]}
-    assert used == set(data["majors"])
+    assert set(data) <= {"application", "vendor", "signing_key", "code_signing", "lines", "editions"}
+    for line in data["lines"].values():
+        assert set(line) <= {"php", "postgresql", "upgrades_from", "end_of_life", "unlicensed_users"}
+    used = set()
+    for edition in data["editions"].values():
+        assert set(edition) == {"product", "licence", "archive", "signature", "default", "releases"}
+        assert edition["default"] in edition["releases"]
+        for version, own in edition["releases"].items():
+            assert set(own) <= {"digest"}
+            (line,) = [name for name in data["lines"] if is_of_line(version, name)]
+            used.add(line)
+    assert used == set(data["lines"])
 
 
 @pytest.mark.parametrize("path", DATA, ids=lambda path: path.stem)
@@ -60,14 +64,28 @@ def test_no_digest_stands_twice(path: Path) -> None:
 def test_the_default_of_nextcloud_is_the_release_that_both_debians_run() -> None:
     catalogue = Catalogue.load()
     assert catalogue.release("nextcloud") is catalogue.release("nextcloud", "34.0.1")
-    assert (
-        catalogue.release("nextcloud").signing_key.fingerprint == "28806A878AE423A28372792ED75899B9A724937A"
-    )
+    key = catalogue.release("nextcloud").signing_key
+    assert key and key.fingerprint == "28806A878AE423A28372792ED75899B9A724937A"
+
+
+@pytest.mark.parametrize("edition", ["team", "enterprise"])
+def test_the_default_of_mattermost_is_an_extended_support_release_with_a_digest(edition: str) -> None:
+    release = Catalogue.load().release("mattermost", edition=edition)
+    assert release.version.startswith("11.7.")
+    assert release.digest
+    assert release.edition == edition
+    assert ("-team-" in release.file_name) == (edition == "team")
+    assert (release.vendor.name, release.vendor.country) == ("Mattermost, Inc.", "US")
+
+
+def test_mattermost_is_the_team_edition_where_no_edition_is_named() -> None:
+    assert Catalogue.load().release("mattermost").edition == "team"
 
 
 def test_versions_are_in_order() -> None:
-    for versions in Catalogue.load().releases.values():
-        assert list(versions) == sorted(versions, key=parse_version)
+    for editions in Catalogue.load().editions.values():
+        for edition in editions.values():
+            assert list(edition.releases) == sorted(edition.releases, key=parse_version)
 
 
 def test_the_catalogue_is_read_once() -> None:
@@ -80,6 +98,7 @@ def test_the_catalogue_is_read_once() -> None:
         ("nextclud", None, "did you mean nextcloud?"),
         ("nextcloud", "34.0.11", "did you mean 34.0.1?"),
         ("nextcloud", "1", "it knows "),
+        ("mattermost", "11.7.8", "did you mean 11.7.9?"),
     ],
 )
 def test_what_is_not_there_is_refused_with_a_suggestion(
@@ -89,3 +108,9 @@ def test_what_is_not_there_is_refused_with_a_suggestion(
         Catalogue.load().release(application, version)
     assert caught.value.exit_code is ExitCode.USAGE
     assert hint in (caught.value.hint or "")
+
+
+def test_an_edition_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UsageError, match="no mattermost edition 'teem'") as caught:
+        Catalogue.load().release("mattermost", edition="teem")
+    assert "did you mean team?" in (caught.value.hint or "")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from doubles.vendor import Vendor, issue, make_tree, pack
+from doubles.vendor import Vendor, issue, make_release, make_tree, pack
 
 from provisioner.releases import nextcloud
 from provisioner.releases.archive import inspect
+from provisioner.releases.identity import Identity
 from provisioner.releases.nextcloud import SignatureReport
 
 Tree = dict[str, bytes]
+NAMELESS = Identity("", "it has no version.php that says what it is")
 
 
 @pytest.fixture(scope="module")
@@ -187,14 +189,15 @@ def test_broken_certificates_are_a_problem_and_no_traceback(
     ("text", "identity"),
     [
         (b"<?php\n$OC_VersionString = '34.0.1';\n$OC_Channel = 'stable';\n$vendor = 'nextcloud';\n",
-         nextcloud.Identity("nextcloud", "34.0.1", "stable", "")),
-        (b"<?php\n// $OC_VersionString = '34.0.1';\n", None),
-        (b"", None),
-        (b"\xff\xfe", None),
+         Identity("nextcloud 34.0.1 stable")),
+        (b"<?php\n$OC_VersionString = '34.0.2';\n$OC_Channel = 'stable';\n$vendor = 'nextcloud';\n",
+         Identity("nextcloud 34.0.2 stable",
+                  "it is nextcloud 34.0.2 stable in nextcloud/, not Nextcloud Server 34.0.1")),
+        (b"<?php\n// $OC_VersionString = '34.0.1';\n", NAMELESS),
+        (b"", NAMELESS),
+        (b"\xff\xfe", NAMELESS),
     ],
 )  # fmt: skip
-def test_identity_is_read_from_the_version_file(
-    tmp_path: Path, text: bytes, identity: nextcloud.Identity | None
-) -> None:
+def test_identity_is_read_from_the_version_file(tmp_path: Path, text: bytes, identity: Identity) -> None:
     inspection = inspect(pack({"version.php": text}, tmp_path / "a.tar.bz2"), nextcloud.keep)
-    assert nextcloud.read_identity(inspection) == identity
+    assert nextcloud.identify(inspection, make_release()) == identity
