@@ -1,0 +1,137 @@
+#!/usr/bin/python
+"""Ansible module: whether a host can become the wanted Mattermost. Reads only."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: mattermost_preflight
+short_description: Refuse a release that this host cannot take, before anything is changed
+description:
+  - Names everything that stands in the way of the wanted version at once. Works on a bare host, where little can.
+  - Reports what it found as the fact C(mattermost).
+options:
+  version: {description: Wanted version., type: str, required: true}
+  edition: {description: Wanted edition., type: str, required: true, choices: [team, enterprise]}
+  licensed: {description: Whether there is a licence., type: bool, required: true}
+  settings: {description: Names of further settings., type: list, elements: str, required: true}
+  broken_upgrades:
+    description: 'Upgrades that do not work: ranges of versions as C(from) and C(to).'
+    type: list
+    elements: dict
+    required: true
+  megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
+  release_dir: {description: Folder of the wanted release., type: path, required: true}
+  current_link: {description: Link to the release in use., type: path, required: true}
+author: [sovstack]
+"""
+
+EXAMPLES = r"""
+- name: Refuse what cannot work
+  mattermost_preflight:
+    version: 11.7.9
+    edition: team
+    licensed: false
+    settings: [ServiceSettings.EnableLinkPreviews]
+    broken_upgrades: [{from: ">=10.11.17,<11.0", to: ">=11.0,<11.7.3"}]
+    megabytes: 1500
+    release_dir: /opt/mattermost/releases/11.7.9
+    current_link: /opt/mattermost/current
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: What was found, as C(mattermost); the version is empty where nothing is installed.
+  returned: always
+  type: dict
+  sample:
+    mattermost: {installed_version: 10.11.16, release_present: true}
+"""
+
+import operator
+import pathlib
+import re
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+
+COMPARISONS = {">=": operator.ge, "<": operator.lt}
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """Version as numbers, so that versions compare."""
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def in_range(version: str, bounds: str) -> bool:
+    """Whether a version is within bounds such as `>=10.11.17,<11.0`."""
+    found = re.findall(r"(>=|<)([\d.]+)", bounds)
+    return all(COMPARISONS[sign](version_of(version), version_of(bound)) for sign, bound in found)
+
+
+def upgrade_problem(installed: str, wanted: str, broken: list[dict[str, str]]) -> str:
+    """Why `installed` cannot become `wanted`; empty where it can."""
+    before, after = version_of(installed), version_of(wanted)
+    if after < before:
+        return (
+            f"Mattermost {installed} cannot go back to {wanted}: its database has moved on; restore a backup"
+        )
+    if after[0] > before[0] + 1:
+        return f"Mattermost {installed} cannot become {wanted} at once: go one major version at a time"
+    if any(in_range(installed, pair["from"]) and in_range(wanted, pair["to"]) for pair in broken):
+        return f"the upgrade from Mattermost {installed} to {wanted} is known to fail: choose a later patch"
+    return ""
+
+
+def setting_problems(names: list[str]) -> list[str]:
+    """Settings whose name is not `Section.Name`; nothing else would ever reach the server."""
+    return [
+        f"{name} is no setting: write Section.Name, for example ServiceSettings.EnableLinkPreviews"
+        for name in names
+        if not re.fullmatch(r"[A-Z]\w*(?:\.[A-Z]\w*)+", name)
+    ]
+
+
+def free_megabytes(path: pathlib.Path) -> int:
+    """Free space of the file system that holds `path` or will hold it."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free // 2**20
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "required": True},
+            "edition": {"type": "str", "required": True, "choices": ["team", "enterprise"]},
+            "licensed": {"type": "bool", "required": True},
+            "settings": {"type": "list", "elements": "str", "required": True},
+            "broken_upgrades": {"type": "list", "elements": "dict", "required": True},
+            "megabytes": {"type": "int", "required": True},
+            "release_dir": {"type": "path", "required": True},
+            "current_link": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    wanted: str = module.params["version"]
+    release, current = pathlib.Path(module.params["release_dir"]), pathlib.Path(module.params["current_link"])
+    installed = current.resolve().name if current.is_symlink() else ""
+    problems = setting_problems(module.params["settings"])
+    if installed and (problem := upgrade_problem(installed, wanted, module.params["broken_upgrades"])):
+        problems.append(problem)
+    if module.params["licensed"] and module.params["edition"] == "team":
+        problems.append("a licence is of no use to the team edition: choose the enterprise edition")
+    free = free_megabytes(release.parent)
+    if not release.is_dir() and free < module.params["megabytes"]:
+        problems.append(
+            f"a release needs {module.params['megabytes']} MB below {release.parent}, free are {free} MB"
+        )
+    if problems:
+        module.fail_json(msg=f"Refused, and nothing was changed: {'; '.join(problems)}.", problems=problems)
+    facts = {"installed_version": installed, "release_present": release.is_dir()}
+    module.exit_json(changed=False, ansible_facts={"mattermost": facts})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Mattermost as the role promises it: the wanted release, shut in, quiet, and administered over its own socket."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import pytest
+from testinfra.host import Host
+
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 15
+SOCKET = "/run/mattermost/local.socket"
+# Of the lockdown: what would call somebody on its own, or fetch what somebody names.
+QUIET_SETTINGS = {
+    "ServiceSettings.EnableSecurityFixAlert": False,
+    "ServiceSettings.EnableLinkPreviews": False,
+    "ServiceSettings.EnableGifPicker": False,
+    "LogSettings.EnableDiagnostics": False,
+    "LogSettings.EnableSentry": False,
+    "AnnouncementSettings.AdminNoticesEnabled": False,
+    "AnnouncementSettings.UserNoticesEnabled": False,
+    "EmailSettings.SendPushNotifications": False,
+    "CloudSettings.Disable": True,
+    "ImageProxySettings.Enable": False,
+    "PluginSettings.AutomaticPrepackagedPlugins": False,
+    "PluginSettings.EnableUploads": False,
+    "PluginSettings.EnableMarketplace": False,
+    "PluginSettings.EnableRemoteMarketplace": False,
+}
+
+
+def mmctl(host: Host, arguments: str) -> Any:
+    """What a command of Mattermost prints as JSON."""
+    return json.loads(host.check_output(f"mattermost-mmctl --json {arguments}"))
+
+
+def query(host: Host, deployment: dict[str, Any], statement: str) -> str:
+    """Answer of Mattermost's database to its superuser."""
+    database = shlex.quote(deployment["mattermost_database_name"])
+    psql = "setpriv --reuid=postgres --regid=postgres --init-groups psql --no-psqlrc --tuples-only --no-align"
+    return host.check_output(f"cd / && {psql} --dbname={database} --command={shlex.quote(statement)}")
+
+
+@pytest.fixture(scope="module")
+def settings(host: Host) -> dict[str, Any]:
+    """Settings that the server works with, by section and name as `ServiceSettings.SiteURL`."""
+    return {
+        f"{section}.{name}": value
+        for section, values in mmctl(host, "config show").items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    }
+
+
+@pytest.mark.check(
+    id="MM-STATUS",
+    title="Mattermost is healthy and in the profile's version",
+    grade="observed on host",
+    remedy="Run apply; `journalctl -u mattermost` says what hinders the server.",
+    unit="mattermost.service",
+)
+def test_status(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    ping = "http://127.0.0.1:8065/api/v4/system/ping?get_server_status=true"
+    script = (
+        "import json, urllib.request as web\n"
+        f"answer = web.urlopen({ping!r}, timeout=20)\n"
+        "print(json.dumps([answer.headers['X-Version-Id'], json.load(answer)]))"
+    )
+    version, health = json.loads(host.check_output(f"python3 -c {shlex.quote(script)}"))
+    record_property("actual", version)
+    record_property("expected", deployment["mattermost_version"])
+    assert version.startswith(f"{deployment['mattermost_version']}.")
+    states = {name: health[name] for name in ("status", "database_status", "filestore_status")}
+    assert set(states.values()) == {"OK"}, states
+
+
+@pytest.mark.check(
+    id="MM-UNIT",
+    title="Mattermost runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply: it writes and starts the unit.",
+    unit="mattermost.service",
+)
+def test_unit_is_shut_in(host: Host, record_property: Callable[[str, object], None]) -> None:
+    service = host.service("mattermost.service")
+    assert service.is_running
+    assert service.is_enabled
+    analysis = host.run(
+        f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} mattermost.service"
+    )
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="MM-LISTEN",
+    title="Mattermost listens on the loopback address alone; people reach it through nginx",
+    grade="observed on host",
+    remedy="Run apply. A setting ServiceSettings.ListenAddress of the profile's own would open it.",
+)
+def test_listens_on_loopback_only(host: Host, record_property: Callable[[str, object], None]) -> None:
+    lines = host.check_output("ss --listening --tcp --udp --numeric --processes --no-header").splitlines()
+    sockets = {line.split()[4] for line in lines if '"mattermost"' in line}
+    record_property("actual", ", ".join(sorted(sockets)))
+    assert sockets == {"127.0.0.1:8065"}
+
+
+@pytest.mark.check(
+    id="MM-QUIET",
+    title="Everything in Mattermost that calls somebody on its own is off",
+    grade="observed on host",
+    remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
+)
+def test_lockdown(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
+    wanted = {
+        name: value for name, value in QUIET_SETTINGS.items() if name not in deployment["mattermost_settings"]
+    }
+    assert {name: settings.get(name) for name in wanted} == wanted
+    enabled = {name for name, state in settings["PluginSettings.PluginStates"].items() if state["Enable"]}
+    assert enabled == {plugin["id"] for plugin in deployment["mattermost_plugins"]}
+
+
+@pytest.mark.check(
+    id="MM-CONFIG",
+    title="Mattermost works with the profile's settings",
+    grade="observed on host",
+    remedy="Run apply: it writes the settings into the server's environment, which wins over its database.",
+)
+def test_settings_are_in_force(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
+    wanted = {
+        "ServiceSettings.SiteURL": f"https://{deployment['mattermost_hostname']}",
+        "ServiceSettings.TrustedProxyIPHeader": ["X-Real-IP"],
+        "TeamSettings.SiteName": deployment["mattermost_site_name"],
+        "TeamSettings.EnableOpenServer": False,
+        "FileSettings.Directory": deployment["mattermost_data_dir"],
+        "LocalizationSettings.DefaultServerLocale": deployment["mattermost_default_language"],
+        "LocalizationSettings.DefaultClientLocale": deployment["mattermost_default_language"],
+    } | deployment["mattermost_settings"]
+    assert {name: settings.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.check(
+    id="MM-DATABASE",
+    title="Mattermost's database belongs to its own role, which needs no password",
+    grade="observed on host",
+    remedy="Run apply: it makes the role and the database.",
+)
+def test_database_is_its_own(
+    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    if not deployment["mattermost_database_host"].startswith("/"):
+        not_applicable("the database is on another host")
+    user = deployment["mattermost_database_user"]
+    owners = (
+        "select pg_get_userbyid(datdba) from pg_database where datname = current_database() "
+        "union select tableowner from pg_tables where schemaname = 'public'"
+    )
+    assert query(host, deployment, owners) == user
+    clients = (
+        "select distinct usename || ' over ' || coalesce(host(client_addr), 'the socket') from pg_stat_activity "
+        "where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
+    assert query(host, deployment, clients) == f"{user} over the socket"
+    with_password = query(host, deployment, "select rolname from pg_authid where rolpassword is not null")
+    assert user not in with_password.splitlines()
+
+
+@pytest.mark.check(
+    id="MM-FILES",
+    title="Mattermost cannot change its code and managed settings, and nobody else reads its secrets and data",
+    grade="observed on host",
+    remedy="Run apply; code that was altered is unpacked again when its release folder is removed.",
+)
+def test_ownership(host: Host, deployment: dict[str, Any]) -> None:
+    assert (
+        host.check_output("find /opt/mattermost ! -type l '(' ! -user root -o -perm /022 ')' -print -quit")
+        == ""
+    )
+    for path, mode in {
+        "/etc/mattermost": 0o755,
+        "/etc/mattermost/mattermost.env": 0o644,
+        "/etc/mattermost/secrets.env": 0o600,
+    }.items():
+        entry = host.file(path)
+        assert (entry.user, entry.group, entry.mode & 0o7777) == ("root", "root", mode), path
+    for path in (deployment["mattermost_data_dir"], "/var/lib/mattermost"):
+        entry = host.file(path)
+        assert (entry.user, entry.mode & 0o007) == ("mattermost", 0), path
+
+
+@pytest.mark.check(
+    id="MM-ADMIN",
+    title="Only root administers Mattermost without a password",
+    grade="observed on host",
+    remedy="Run apply: it restarts the server, which makes its socket anew.",
+)
+def test_local_socket_is_for_root_alone(host: Host) -> None:
+    folder, socket = host.file("/run/mattermost"), host.file(SOCKET)
+    assert (folder.user, folder.mode & 0o777) == ("mattermost", 0o700)
+    assert (socket.user, socket.mode & 0o777) == ("mattermost", 0o600)
+    stranger = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    assert host.run(f"{stranger} test -e {SOCKET}").failed
+    assert mmctl(host, "version")
+
+
+@pytest.mark.check(
+    id="MM-TEAMS",
+    title="The profile's teams and channels are there",
+    grade="observed on host",
+    remedy="Run apply: it makes what is missing.",
+)
+def test_teams_are_there(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    present = {team["name"]: team["display_name"] for team in mmctl(host, "team list")}
+    record_property("actual", ", ".join(sorted(present)) or "none")
+    for team in deployment["mattermost_teams"]:
+        assert present.get(team["name"]) == team["display_name"]
+        channels = {channel["name"]: channel for channel in mmctl(host, f"channel list {team['name']}")}
+        for channel in team.get("channels", []):
+            assert channels[channel["name"]]["display_name"] == channel["display_name"]
+            assert not channel.get("private") or channels[channel["name"]]["type"] == "P"
