@@ -7,6 +7,7 @@ Measured on a converged host:
 * mitogen compiles every module of Ansible with all that it imports, to learn what to send, and forgets each time
   that most of it is the same for all modules: 1.6 s of 15.4 s.
 * mitogen strips comments from the code it sends, which costs more than sending them (60 kB, compressed): 0.2 s.
+* Every worker finds and loads all of Jinja's filters and tests for itself: 0.6 s, spent once before the first fork.
 """
 
 from __future__ import annotations
@@ -30,7 +31,24 @@ def main() -> None:
         _lighten_mitogen()
     from ansible.cli import playbook
 
+    _load_jinja_plugins_before_forking()
     playbook.main()
+
+
+def _load_jinja_plugins_before_forking() -> None:
+    from ansible.executor.task_queue_manager import TaskQueueManager
+    from ansible.plugins.loader import filter_loader, test_loader
+
+    run = TaskQueueManager.run
+
+    def run_play(manager: TaskQueueManager, play: object) -> object:
+        # Not earlier: by now the roles of all plays have been read, and with them their own filters.
+        for loader in (filter_loader, test_loader):
+            for _ in loader.all():
+                pass
+        return run(manager, play)
+
+    TaskQueueManager.run = run_play
 
 
 def _lighten_mitogen() -> None:
