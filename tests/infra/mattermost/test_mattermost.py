@@ -137,7 +137,7 @@ def test_settings_are_in_force(settings: dict[str, Any], deployment: dict[str, A
         "ServiceSettings.TrustedProxyIPHeader": ["X-Real-IP"],
         "TeamSettings.SiteName": deployment["mattermost_site_name"],
         "TeamSettings.EnableOpenServer": False,
-        "FileSettings.Directory": deployment["mattermost_data_dir"],
+        "FileSettings.Directory": f"{deployment['mattermost_data_dir']}/",  # Mattermost ends it so
         "LocalizationSettings.DefaultServerLocale": deployment["mattermost_default_language"],
         "LocalizationSettings.DefaultClientLocale": deployment["mattermost_default_language"],
     } | deployment["mattermost_settings"]
