@@ -12,13 +12,24 @@ from typing import Any
 
 import yaml
 
-from provisioner.profile.model import Host, NextcloudService, Profile
+from provisioner.profile import values
+from provisioner.profile.model import Host, Profile
+from provisioner.profile.services import MattermostService, NextcloudService
 
 #: Roles that each host carries, whatever runs on it.
 BASE_ROLES = ("base", "firewall")
 #: Roles that an application needs on its host, in the order in which they are applied.
 APPLICATION_ROLES: Mapping[str, tuple[str, ...]] = {
     "nextcloud": ("tls", "postgresql", "redis", "php_fpm", "nginx", "nextcloud"),
+    "mattermost": ("tls", "postgresql", "nginx", "mattermost"),
+}
+#: Mattermost's languages, by ISO 639-1, as its locales are named (server/i18n).
+_MATTERMOST_LOCALES = {
+    **{
+        code: code
+        for code in ("bg", "de", "en", "es", "fa", "fr", "hu", "it", "ja", "ko", "nl", "pl", "ro", "ru")
+    },
+    **{"pt": "pt-BR", "sv": "sv", "tr": "tr", "uk": "uk", "vi": "vi", "zh": "zh-CN"},
 }
 
 
@@ -140,6 +151,8 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
     }
     if profile.services.files:
         variables |= _nextcloud_vars(profile, profile.services.files, releases["nextcloud"])
+    if profile.services.chat:
+        variables |= _mattermost_vars(profile, profile.services.chat, releases["mattermost"])
     return variables
 
 
@@ -200,6 +213,47 @@ def _nextcloud_vars(profile: Profile, service: NextcloudService, release: Releas
         "nextcloud_settings": dict(service.settings),
         "nextcloud_secret_settings": {key: _secret(name) for key, name in service.secret_settings.items()},
     }
+
+
+def _mattermost_vars(profile: Profile, service: MattermostService, release: ReleaseRef) -> dict[str, Any]:
+    organisation = profile.organisation
+    fits = len(organisation.name.encode()) <= values.SITE_NAME_BYTES
+    return {
+        "mattermost_hostname": service.hostname,
+        "mattermost_version": release.version,
+        "mattermost_archive_path": release.archive_path,
+        "mattermost_archive_sha256": release.sha256,
+        "mattermost_edition": service.archive_edition,
+        "mattermost_license": _content_of(service.license_file) if service.license_file else "",
+        "mattermost_admin_email": organisation.contact,
+        "mattermost_admin_password": _secret("mattermost_admin_password"),
+        "mattermost_site_name": service.site_name or (organisation.name if fits else "Mattermost"),
+        "mattermost_default_language": _mattermost_locale(organisation.language),
+        "mattermost_data_dir": service.data_directory,
+        "mattermost_upload_limit": service.upload_limit,
+        "mattermost_teams": [
+            {
+                "name": name,
+                "display_name": team.display_name,
+                "channels": [
+                    {"name": name, "display_name": channel.display_name, "private": channel.private}
+                    for name, channel in team.channels.items()
+                ],
+            }
+            for name, team in service.teams.items()
+        ],
+        "mattermost_plugins": [
+            {"id": name, "archive_path": plugin.archive_file, "sha256": plugin.sha256}
+            for name, plugin in service.plugins.items()
+        ],
+        "mattermost_settings": dict(service.settings),
+        "mattermost_secret_settings": {key: _secret(name) for key, name in service.secret_settings.items()},
+    }
+
+
+def _mattermost_locale(language: str) -> str:
+    """Return Mattermost's name of a language, or English where it does not speak it."""
+    return _MATTERMOST_LOCALES.get(language.partition("_")[0], "en")
 
 
 def _content_of(file: str) -> str:

@@ -127,7 +127,7 @@ def render(profile: str, folder: Path | None, output: str) -> None:
     reading = read_profile(find_profile(profile))
     releases: dict[str, inventory.ReleaseRef] = {}
     for _, service in reading.profile.services.placed():
-        release = Catalogue.load().release(service.app, service.version)
+        release = Catalogue.load().release(service.app, service.version, service.archive_edition)
         releases[service.app] = inventory.ReleaseRef(release.version, "(from apply)", "(from apply)")
     files = inventory.build(reading.profile, releases, deployment=reading.deployment).files()
     names = [name for need in secrets.needs(reading.profile) for name in need.names]

@@ -53,6 +53,6 @@ def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRe
             break
     found = []
     for _, service in profile.services.placed():
-        version = Catalogue.load().release(service.app, service.version).version
+        version = Catalogue.load().release(service.app, service.version, service.archive_edition).version
         found.append(last.get(service.app) or ReleaseRecord(service.app, version, "unknown", ""))
     return found

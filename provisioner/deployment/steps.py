@@ -60,7 +60,7 @@ def obtain_releases(session: Session, sources: Sources) -> Mapping[str, ReleaseR
     found: dict[str, ReleaseRef] = {}
     with session.phase("releases") as summarize:
         for _, service in session.profile.services.placed():
-            release = Catalogue.load().release(service.app, service.version)
+            release = Catalogue.load().release(service.app, service.version, service.archive_edition)
             obtained = obtain(release, Cache(), sources, session.progress)
             found[service.app] = ReleaseRef(release.version, str(obtained.path), obtained.sha256)
             session.tell(_record(obtained))
@@ -73,7 +73,9 @@ def name_releases(profile: Profile) -> Mapping[str, ReleaseRef]:
     named: dict[str, ReleaseRef] = {}
     for _, service in profile.services.placed():
         named[service.app] = ReleaseRef(
-            Catalogue.load().release(service.app, service.version).version, "/nonexistent", "0" * 64
+            Catalogue.load().release(service.app, service.version, service.archive_edition).version,
+            "/nonexistent",
+            "0" * 64,
         )
     return named
 

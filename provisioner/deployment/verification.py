@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -48,14 +49,14 @@ def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
         Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
         for name, variables in inventory.host_vars.items()
     ]
-    files = _files_targets(session, vault)
+    web = _web_targets(session, vault)
     return concurrently(
         infra.run(
             session.content.infra_tests, machines, ssh_arguments=ssh, log=session.run.directory / "checks.log"
         ),
         outside.run(
-            web=[target.web for target in files],
-            files=files,
+            web=list(web.values()),
+            files=_files_targets(web, vault),
             hosts=[
                 HostTarget(
                     machine.name,
@@ -69,13 +70,20 @@ def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
     )
 
 
-def _files_targets(session: Session, vault: Vault) -> list[FilesTarget]:
-    service = session.profile.services.files
-    if service is None:
+def _web_targets(session: Session, vault: Vault) -> dict[str, WebTarget]:
+    """Return every service as people's browsers meet it, by purpose."""
+    profile, authority = session.profile, _authority(session, vault)
+    return {
+        purpose: WebTarget(service.hostname, profile.hosts[profile.host_of(service)].address, authority)
+        for purpose, service in profile.services.placed()
+    }
+
+
+def _files_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[FilesTarget]:
+    if "files" not in web:
         return []
-    address = session.profile.hosts[session.profile.host_of(service)].address
-    web = WebTarget(service.hostname, address, _authority(session, vault))
-    return [FilesTarget(web, Client(web, _ADMINISTRATOR, vault.values["nextcloud_admin_password"]))]
+    administrator = Client(web["files"], _ADMINISTRATOR, vault.values["nextcloud_admin_password"])
+    return [FilesTarget(web["files"], administrator)]
 
 
 def _authority(session: Session, vault: Vault) -> Path | None:

@@ -19,6 +19,7 @@ from provisioner.profile.values import MalformedValue
 _KINDS: Mapping[str, str] = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
     "model_type": "must hold keys with values",
     "dict_type": "must hold keys with values",
     "tuple_type": "must be a list",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -62,13 +63,14 @@ def read_profile(path: Path) -> ProfileReading:
     return read_content(displayed(file), _read(file), file.parent.absolute())
 
 
-def read_content(file: str, content: bytes, folder: Path) -> ProfileReading:
+def read_content(file: str, content: bytes, folder: Path, today: date | None = None) -> ProfileReading:
     """Check the bytes of a profile.
 
     Args:
         file: Name for the messages.
         content: What the file holds.
         folder: The deployment's folder, absolute; relative paths in the profile count from it.
+        today: The day that ends of support are held against; by default the present one.
 
     Raises:
         InvalidProfile: The profile has errors; all of them are in ``problems``.
@@ -77,7 +79,7 @@ def read_content(file: str, content: bytes, folder: Path) -> ProfileReading:
         parsed = document.parse(file, content)
     except document.UnreadableDocument as error:
         raise InvalidProfile(file, [error.problem]) from None
-    profile, problems = _check(parsed, folder)
+    profile, problems = _check(parsed, folder, today or datetime.now(UTC).date())
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if profile is None or any(problem.severity is Severity.ERROR for problem in problems):
         raise InvalidProfile(file, problems)
@@ -129,7 +131,7 @@ def _read(file: Path) -> bytes:
         ) from None
 
 
-def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, list[Problem]]:
+def _check(parsed: document.Document, folder: Path, today: date) -> tuple[Profile | None, list[Problem]]:
     """Return the profile, unless it has malformed values, and the problems of text, values and rules."""
     context = {"folder": str(folder)}
     data = parsed.data
@@ -152,7 +154,7 @@ def _check(parsed: document.Document, folder: Path) -> tuple[Profile | None, lis
                 doubtful.add(item.meant)
     ruled: list[Finding] = []
     if profile is not None:
-        ruled += rules.check(profile, Catalogue.load(), Registry.load())
+        ruled += rules.check(profile, Catalogue.load(), Registry.load(), today)
         ruled += surroundings.check(profile)
     findings = malformed + [finding for finding in ruled if not finding.rests_on(doubtful)]
     return (None if malformed else profile), [*parsed.problems, *map(parsed.locate, findings)]

@@ -1,85 +1,40 @@
 """The profile: what one organisation wants to have deployed, as frozen types.
 
 Every description here is also the text of the JSON Schema and of ``docs/profile.md``. A validator looks at
-one value; whatever needs two values is a rule (``rules.py``). Paths on the controller become absolute here:
-``~`` is the home directory, anything else is relative to the profile's folder.
+one value (``fields.py``); whatever needs two values is a rule (``rules.py``).
 """
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, StrictInt
 
 from provisioner.profile import values
+from provisioner.profile.fields import (
+    ControllerPath,
+    CountryCode,
+    EmailAddress,
+    HostName,
+    HttpsUrl,
+    IpAddress,
+    IpNetwork,
+    Label,
+    Language,
+    NameOrAddress,
+    Part,
+    Port,
+    SshHostKey,
+    Text,
+    TimeZone,
+    UserName,
+    VariableName,
+)
+from provisioner.profile.services import Service, Services
 
 
-def _controller_path(text: str, info: ValidationInfo) -> str:
-    folder = (info.context or {}).get("folder", ".")
-    # In os.path, because the result stays text and nothing here touches a file.
-    path = os.path.join(folder, os.path.expanduser(values.check_text(text)))  # noqa: PTH111, PTH118
-    return values.check_text(os.path.abspath(path))  # noqa: PTH100
-
-
-def _format(name: str) -> Any:  # noqa: ANN401  pydantic's own declaration
-    """Return a JSON Schema format, for editors; the validator beside it decides."""
-    return Field(json_schema_extra={"format": name})
-
-
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(values.check_text)]
-HostName = Annotated[str, _format("hostname"), AfterValidator(values.check_host_name)]
-Label = Annotated[str, _format("label"), AfterValidator(values.check_label)]
-IpAddress = Annotated[str, _format("address"), AfterValidator(values.check_ip_address)]
-IpNetwork = Annotated[str, _format("network"), AfterValidator(values.check_ip_network)]
-NameOrAddress = Annotated[str, _format("host name or address"), AfterValidator(values.check_name_or_address)]
-CountryCode = Annotated[str, _format("country code"), AfterValidator(values.check_country)]
-EmailAddress = Annotated[str, _format("email"), AfterValidator(values.check_email_address)]
-HttpsUrl = Annotated[str, _format("uri"), AfterValidator(values.check_https_url)]
-TimeZone = Annotated[str, _format("time zone"), AfterValidator(values.check_time_zone)]
-Language = Annotated[str, _format("language code"), AfterValidator(values.check_language)]
-UserName = Annotated[str, _format("user name"), AfterValidator(values.check_user_name)]
-SshHostKey = Annotated[str, _format("SSH public key"), AfterValidator(values.check_ssh_public_key)]
-VariableName = Annotated[str, _format("variable name"), AfterValidator(values.check_variable_name)]
-ReleaseVersion = Annotated[str, _format("release number"), AfterValidator(values.check_release_version)]
-HostPath = Annotated[str, _format("path on the host"), AfterValidator(values.check_host_path)]
-ControllerPath = Annotated[
-    str, Field(max_length=1024), _format("path on the controller"), AfterValidator(_controller_path)
-]
-AppName = Annotated[str, _format("app name"), AfterValidator(values.check_app_name)]
-SecretName = Annotated[str, _format("secret name"), AfterValidator(values.check_secret_name)]
-UploadSize = Annotated[str, _format("size"), AfterValidator(values.check_size)]
-Days = Annotated[StrictInt, Field(ge=1, le=3650)]
-Port = Annotated[StrictInt, Field(ge=1, le=65535)]
-Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
-
-
-class _Part(BaseModel):
-    # A number becomes text where text is wanted (the name 112): the document reader keeps it exact.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, data: object) -> object:
-        # A key with nothing behind it, or with everything under it commented out, is a key that is not given.
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
-
-
-class Organisation(_Part):
+class Organisation(Part):
     """Who the suite is for."""
 
     name: Text = Field(
@@ -103,7 +58,7 @@ class Organisation(_Part):
     )
 
 
-class Sovereignty(_Part):
+class Sovereignty(Part):
     """What the organisation demands of whoever runs its hosts."""
 
     level: Literal["on-premise", "eu-owned", "eu-located", "none"] = Field(
@@ -115,7 +70,7 @@ class Sovereignty(_Part):
     )
 
 
-class Ssh(_Part):
+class Ssh(Part):
     """How the controller logs in to a host."""
 
     user: UserName = Field(
@@ -135,7 +90,7 @@ class Ssh(_Part):
     )
 
 
-class Host(_Part):
+class Host(Part):
     """A Debian machine that the organisation or its hoster owns."""
 
     address: IpAddress = Field(
@@ -156,58 +111,7 @@ class Host(_Part):
     )
 
 
-class NextcloudService(_Part):
-    """Files, calendars and contacts by Nextcloud."""
-
-    app: Literal["nextcloud"] = Field(description="The application that serves this purpose.")
-    hostname: HostName = Field(description="Name under which people reach it.")
-    host: Label | None = Field(None, description="Key of the host that runs it; not needed with one host.")
-    version: ReleaseVersion | None = Field(
-        None,
-        description="Release, as `sovstack releases list` shows it; otherwise the catalogue's default.",
-    )
-    data_directory: HostPath = Field(
-        "/srv/nextcloud/data", description="Where people's files are kept on the host."
-    )
-    maintenance_window_start: Annotated[StrictInt, Field(ge=0, le=23)] = Field(
-        1, description="Hour (UTC) from which heavy background jobs may run, for four hours."
-    )
-    trashbin_days: Days = Field(30, description="How many days deleted files are kept in the trash bin.")
-    activity_days: Days = Field(365, description="How many days people's activities are kept.")
-    log_days: Days = Field(190, description="How many days logs are kept, the audit log included.")
-    upload_limit: UploadSize = Field("16G", description="Biggest upload in one request, in M or G.")
-    trusted_proxies: tuple[IpNetwork, ...] = Field((), description="Proxies in front of the web server.")
-    apps_enabled: tuple[AppName, ...] = Field(
-        (), description="Apps of the release that are switched on besides."
-    )
-    apps_disabled: tuple[AppName, ...] = Field(
-        (), description="Apps of the release that are switched off besides."
-    )
-    settings: Settings = Field(
-        default_factory=dict,
-        description="Further `config.php` keys with their values, for what has no option of its own here.",
-    )
-
-    secret_settings: Mapping[str, SecretName] = Field(
-        default_factory=dict,
-        description=(
-            "Further `config.php` keys whose values are secrets: each names its value's place in `secrets.yml`, under "
-            "`stack_secrets`."
-        ),
-    )
-
-
-class Services(_Part):
-    """What people can use, by purpose."""
-
-    files: NextcloudService | None = Field(None, description="Files, calendars and contacts.")
-
-    def placed(self) -> tuple[tuple[str, NextcloudService], ...]:
-        """Return purpose and service for each purpose that the profile serves."""
-        return tuple((purpose, service) for purpose, service in self if service is not None)
-
-
-class Acme(_Part):
+class Acme(Part):
     """A certificate authority that speaks ACME (RFC 8555)."""
 
     directory_url: HttpsUrl = Field(description="The authority's ACME directory.")
@@ -223,7 +127,7 @@ class Acme(_Part):
     )
 
 
-class ProvidedCertificate(_Part):
+class ProvidedCertificate(Part):
     """A certificate that the organisation bought or made elsewhere."""
 
     certificate_file: ControllerPath = Field(
@@ -232,7 +136,7 @@ class ProvidedCertificate(_Part):
     key_file: ControllerPath = Field(description="Private key (PEM, no pass phrase) on the controller.")
 
 
-class Tls(_Part):
+class Tls(Part):
     """Where certificates come from."""
 
     issuer: Literal["internal", "acme", "provided"] = Field(
@@ -250,7 +154,7 @@ class Tls(_Part):
     )
 
 
-class Network(_Part):
+class Network(Part):
     """What lies around the hosts."""
 
     resolvers: tuple[IpAddress, ...] = Field(
@@ -268,7 +172,7 @@ class Network(_Part):
     )
 
 
-class Releases(_Part):
+class Releases(Part):
     """Where the controller gets release archives."""
 
     mirror: HttpsUrl | None = Field(
@@ -276,7 +180,7 @@ class Releases(_Part):
     )
 
 
-class VaultPasswordSource(_Part):
+class VaultPasswordSource(Part):
     """Where the password of `secrets.yml` comes from; exactly one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
@@ -288,13 +192,13 @@ class VaultPasswordSource(_Part):
     env: VariableName | None = Field(None, description="Environment variable that holds the password.")
 
 
-class Secrets(_Part):
+class Secrets(Part):
     """How the deployment's generated secrets are kept."""
 
     vault_password: VaultPasswordSource = Field(description="Where the password of `secrets.yml` comes from.")
 
 
-class Profile(_Part):
+class Profile(Part):
     """One deployment."""
 
     version: Annotated[Literal[1], BeforeValidator(values.refuse_bool)] = Field(
@@ -320,7 +224,7 @@ class Profile(_Part):
     )
     secrets: Secrets = Field(description="How generated secrets are kept.")
 
-    def host_of(self, service: NextcloudService) -> str:
+    def host_of(self, service: Service) -> str:
         """Return the key of the host that runs a service: the named one, or the only one."""
         return service.host or next(iter(self.hosts))
 

@@ -45,6 +45,12 @@ Known providers, as of {checked_on}. These are statements about ownership from p
 register extracts; ownership changes. A provider that is not listed is unknown, and unknown is not European.
 
 """
+_VENDORS = """
+Who makes the software is another question, which no level answers: it runs on your hosts, and a vendor that is not
+called and has no account there holds no data that anybody could ask it for. What remains is whose decisions your
+updates, prices and limits depend on.
+
+"""
 _CONTROL_WORDS = {
     Control.SELF: "the organisation itself",
     Control.EEA: "European owner",
@@ -106,6 +112,8 @@ def _render_kind(whole: _Schema, declared: _Schema) -> str:
         return f"list of {_render_kind(whole, wanted['items'])}"
     if wanted.get("type") == "object":
         return "mapping"
+    if wanted.get("type") == "boolean":
+        return "`true` or `false`"
     if wanted.get("type") == "integer":
         low, high = wanted.get("minimum"), wanted.get("maximum")
         return f"{low} to {high}" if high is not None else f"at least {low}"
@@ -125,4 +133,14 @@ def _render_providers(registry: Registry) -> str:
         f"| `{entry.name}` | {_CONTROL_WORDS[entry.control]} | {entry.owner} | {entry.note} |"
         for entry in known.values()
     ]
-    return _SOVEREIGNTY.format(checked_on=registry.checked_on) + "\n".join(rows) + "\n"
+    vendors = ["| vendor | seat | what follows |", "|---|---|---|"]
+    vendors += [
+        f"| {vendor.name} | {vendor.country} | {vendor.note} |" for vendor in registry.vendors.values()
+    ]
+    return "\n".join(
+        [
+            _SOVEREIGNTY.format(checked_on=registry.checked_on) + "\n".join(rows),
+            _VENDORS + "\n".join(vendors),
+            "",
+        ]
+    )

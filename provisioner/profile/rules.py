@@ -6,14 +6,14 @@ Each rule is a pure function of the profile; each finding names the value to men
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 
 from provisioner.errors import UsageError
-from provisioner.profile import sovereignty
+from provisioner.profile import editions, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
-from provisioner.profile.model import NextcloudService, Profile
+from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
 from provisioner.profile.sovereignty import Registry
 from provisioner.releases.catalogue import Catalogue
@@ -24,12 +24,14 @@ from provisioner.releases.fit import find_misfits
 _BASE_MEGABYTES = 1536
 _WORKER_MEGABYTES = 100
 _USERS_PER_WORKER = 20
+# How long before its end a release's end of support is said: an upgrade has to be planned and tried.
+_SUPPORT_NOTICE = timedelta(days=60)
 _DOCUMENTATION_NETWORKS = tuple(
     ip_network(network) for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 )
 
 
-def check(profile: Profile, catalogue: Catalogue, registry: Registry) -> Iterator[Finding]:
+def check(profile: Profile, catalogue: Catalogue, registry: Registry, today: date) -> Iterator[Finding]:
     """Return what every rule finds."""
     yield from check_services(profile)
     yield from check_placement(profile)
@@ -38,8 +40,11 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry) -> Iterato
     yield from check_tls(profile)
     yield from check_vault_password(profile)
     yield from check_releases(profile, catalogue)
+    yield from check_support(profile, catalogue, today)
     yield from check_memory(profile)
-    yield from check_nextcloud(profile)
+    yield from check_apps(profile)
+    yield from settings.check(profile)
+    yield from editions.check(profile, catalogue)
     yield from sovereignty.check(profile, registry)
 
 
@@ -187,7 +192,7 @@ def check_releases(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
     for purpose, service in profile.services.placed():
         path: ValuePath = ("services", purpose, "version" if service.version else "app")
         try:
-            release = catalogue.release(service.app, service.version)
+            release = catalogue.release(service.app, service.version, service.archive_edition)
         except UsageError as error:
             yield Finding(path, error.message, (error.hint or "")[:1].upper() + (error.hint or "")[1:])
             continue
@@ -202,6 +207,32 @@ def check_releases(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
                 "Choose another version, or a host with another Debian release.",
                 because=(("hosts", name, "debian"), ("services", purpose, "host"), ("hosts",)),
             )
+
+
+def check_support(profile: Profile, catalogue: Catalogue, today: date) -> Iterator[Finding]:
+    """The vendor still mends the release (``end_of_life`` in the catalogue, with its source)."""
+    for purpose, service in profile.services.placed():
+        try:
+            release = catalogue.release(service.app, service.version, service.archive_edition)
+        except UsageError:
+            continue  # check_releases says so
+        ends = release.end_of_life
+        if ends is None or today + _SUPPORT_NOTICE < ends:
+            continue
+        newer = [
+            other.version
+            for other in catalogue.releases(service.app)
+            if other.edition == release.edition and (other.end_of_life is None or other.end_of_life > ends)
+        ]
+        yield Finding(
+            ("services", purpose, "version" if service.version else "app"),
+            f"{release.product} {release.version} {'has had' if ends < today else 'gets'} no security updates "
+            f"after {ends}",
+            f"Choose a newer one: {', '.join(newer)}."
+            if newer
+            else "The catalogue has no newer one: see whether a newer sovstack has.",
+            Severity.WARNING,
+        )
 
 
 def check_memory(profile: Profile) -> Iterator[Finding]:
@@ -220,81 +251,13 @@ def check_memory(profile: Profile) -> Iterator[Finding]:
             )
 
 
-# Keys of Nextcloud's config.php that follow from the profile, the host or the secrets.
-_MANAGED_SETTINGS = """
-apps_paths config_is_read_only datadirectory dbhost dbname dbpassword dbport dbtableprefix dbtype dbuser installed
-instanceid maintenance_window_start memcache.distributed memcache.local memcache.locking overwrite.cli.url
-overwriteprotocol passwordsalt redis secret serverid trusted_domains trusted_proxies version
-"""
-MANAGED_SETTINGS = frozenset(_MANAGED_SETTINGS.split())
-# With these Nextcloud calls its vendor or others (observed with 34.0.1, each of them by itself).
-_CALLING_SETTINGS = frozenset(
-    ["has_internet_connection", "appstoreenabled", "updatechecker", "lookup_server", "reference_opengraph"]
-)
-_CALLING_APPS = frozenset(
-    ["app_api", "nextcloud_announcements", "support", "survey_client", "updatenotification", "weather_status"]
-)
-_SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
-_GENERATED_SECRETS = frozenset(
-    ["nextcloud_admin_password", "tls_acme_eab_hmac_key", "tls_ca_certificate", "tls_ca_key"]
-)
-
-
-def check_nextcloud(profile: Profile) -> Iterator[Finding]:
-    """Options of Nextcloud do not contradict each other, the deployment, or the sovereignty level."""
+def check_apps(profile: Profile) -> Iterator[Finding]:
+    """No app of Nextcloud is both switched on and off."""
     service = profile.services.files
-    if service is None:
-        return
-    path: ValuePath = ("services", "files")
-    for group, settings in (("settings", service.settings), ("secret_settings", service.secret_settings)):
-        for key in settings:
-            if key in MANAGED_SETTINGS:
-                yield Finding(
-                    (*path, group, key),
-                    "is set by the deployment itself",
-                    "Remove it; its value follows from other parts of the profile.",
-                    at_key=True,
-                )
-    for key, value in service.settings.items():
-        if key not in MANAGED_SETTINGS and value and _SECRET_SETTING.search(key):
+    for index, app in enumerate(service.apps_disabled if service else ()):
+        if service and app in service.apps_enabled:
             yield Finding(
-                (*path, "settings", key),
-                "looks like a secret, and whoever may read the profile reads it",
-                "Move it to secret_settings, which names its place in secrets.yml.",
-                Severity.WARNING,
-                at_key=True,
+                ("services", "files", "apps_disabled", index),
+                f"{app} is in apps_enabled too",
+                "Keep one of the two.",
             )
-    for key, name in service.secret_settings.items():
-        if name in _GENERATED_SECRETS:
-            yield Finding((*path, "secret_settings", key), f"{name} is a secret of the deployment itself")
-    for index, app in enumerate(service.apps_disabled):
-        if app in service.apps_enabled:
-            yield Finding(
-                (*path, "apps_disabled", index), f"{app} is in apps_enabled too", "Keep one of the two."
-            )
-    yield from _check_calls(profile, service)
-
-
-def _check_calls(profile: Profile, service: NextcloudService) -> Iterator[Finding]:
-    level = profile.sovereignty.level
-    if level == "none":
-        return
-    path: ValuePath = ("services", "files")
-    calling: list[ValuePath] = [
-        (*path, "settings", key)
-        for key, value in service.settings.items()
-        if key in _CALLING_SETTINGS and value
-    ]
-    calling += [
-        (*path, "apps_enabled", index)
-        for index, app in enumerate(service.apps_enabled)
-        if app in _CALLING_APPS
-    ]
-    for place in calling:
-        yield Finding(
-            place,
-            f"makes Nextcloud call its vendor or others, and sovereignty.level is {level}",
-            "Remove it, if nobody needs it.",
-            Severity.WARNING,
-            because=(("sovereignty", "level"),),
-        )

@@ -22,9 +22,19 @@ EXAMPLE: dict[str, Any] = {
     "secrets": {"vault_password": {"file": "~/.config/sovstack/zonnedael.vault-password"}},
 }
 _ELSEWHERE: dict[ValuePath, Any] = {
+    ("services", "chat", "app"): "mattermost",
+    ("services", "chat", "hostname"): "chat.zonnedael.example",
     ("tls", "acme", "directory_url"): "https://ca.zonnedael.example/directory",
     ("tls", "provided", "certificate_file"): "certificate.pem",
     ("tls", "provided", "key_file"): "key.pem",
+}
+
+
+# By their last key, for what stands below names of people's own choice: services.chat.teams.NAME.display_name.
+_BELOW_NAMES: dict[str, Any] = {
+    "display_name": "Afdeling ICT",
+    "archive_file": "plugin.tar.gz",
+    "sha256": "0" * 64,
 }
 
 
@@ -32,6 +42,8 @@ def example_at(path: ValuePath) -> Any:  # noqa: ANN401  any YAML value
     """Return an example for the value at a path, or None when the value is optional or unknown."""
     if path in _ELSEWHERE:
         return _ELSEWHERE[path]
+    if path[:2] == ("services", "chat") and path[-1] in _BELOW_NAMES:
+        return _BELOW_NAMES[path[-1]]
     value: Any = EXAMPLE
     for depth, part in enumerate(path):
         if not isinstance(value, dict):

@@ -96,6 +96,9 @@ def render(deployment: str, answers: Answers, password_file: Path) -> str:
         "location": answers.location or answers.country,
         "hostname": answers.hostname or f"cloud.{answers.domain}",
         "version": Catalogue.load().release("nextcloud").version,
+        "chat_hostname": f"chat.{answers.domain}",
+        "chat_version": Catalogue.load().release("mattermost").version,
+        "site_name": answers.name,
         "password_file": _under_home(password_file),
     }
     scalars = {key: _scalar(text) for key, text in texts.items()}

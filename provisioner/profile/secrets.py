@@ -164,10 +164,11 @@ class Need:
 def needs(profile: Profile) -> tuple[Need, ...]:
     """Return which secrets a profile needs."""
     wanted: list[Need] = []
-    if profile.services.files:
-        wanted.append(Need(("nextcloud_admin_password",), lambda: (generate_password(),)))
-        given = dict.fromkeys(profile.services.files.secret_settings.values())
-        wanted += [Need((name,), None, binding=True) for name in given]
+    given: dict[str, None] = {}
+    for _, service in profile.services.placed():
+        wanted.append(Need((f"{service.app}_admin_password",), lambda: (generate_password(),)))
+        given |= dict.fromkeys(service.secret_settings.values())
+    wanted += [Need((name,), None, binding=True) for name in given]
     if profile.tls.issuer == "internal":
         names = ("tls_ca_key", "tls_ca_certificate")
         wanted.append(Need(names, lambda: _create_authority(profile), binding=True))

@@ -43,6 +43,15 @@ class Provider:
 
 
 @dataclass(frozen=True)
+class Vendor:
+    """Who makes an application, the country of its seat (ISO 3166-1 alpha-2), and what follows from that."""
+
+    name: str
+    country: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Registry:
     """What is known about providers and public services on one date.
 
@@ -50,6 +59,7 @@ class Registry:
         checked_on: The date of the statements, ISO 8601.
         eea: ISO 3166-1 codes of the European Economic Area.
         providers: By folded name and alias.
+        vendors: Who makes the applications, by the catalogue's name.
         us_resolvers: Operator by address.
         us_time_domains: Domains of time servers.
         us_acme_domains: Authority by the domain of its ACME directory.
@@ -58,6 +68,7 @@ class Registry:
     checked_on: str
     eea: frozenset[str]
     providers: Mapping[str, Provider]
+    vendors: Mapping[str, Vendor]
     us_resolvers: Mapping[str, str]
     us_time_domains: tuple[str, ...]
     us_acme_domains: Mapping[str, str]
@@ -87,6 +98,7 @@ def _load() -> Registry:
         checked_on=str(data["checked_on"]),
         eea=frozenset(data["eea"]),
         providers=providers,
+        vendors={name: Vendor(name, **entry) for name, entry in data["vendors"].items()},
         us_resolvers={
             address: name for name, addresses in data["us_resolvers"].items() for address in addresses
         },

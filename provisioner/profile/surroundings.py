@@ -12,22 +12,36 @@ from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
 
 _MAX_FILE_BYTES = 1024 * 1024
+_ISSUER: tuple[ValuePath, ...] = (("tls", "issuer"),)
 
 
 def check(profile: Profile) -> Iterator[Finding]:
     """Return what does not exist here, or is not what it should be."""
     yield from _check_timezone(profile.organisation.timezone)
     if profile.tls.issuer != "internal" and (file := profile.tls.ca_certificate_file):
-        _, finding = _read(("tls", "ca_certificate_file"), file)
+        _, finding = _read(("tls", "ca_certificate_file"), file, _ISSUER)
         yield from filter(None, [finding])
+    yield from _check_chat(profile)
     if profile.tls.issuer == "provided" and profile.tls.provided:
         yield from _check_provided(profile)
+
+
+def _check_chat(profile: Profile) -> Iterator[Finding]:
+    service = profile.services.chat
+    if service is None:
+        return
+    path: ValuePath = ("services", "chat")
+    if service.license_file:
+        yield from filter(None, [_read((*path, "license_file"), service.license_file)[1]])
+    for name, plugin in service.plugins.items():
+        place = (*path, "plugins", name, "archive_file")
+        yield from filter(None, [_read(place, plugin.archive_file)[1]])
 
 
 def _check_provided(profile: Profile) -> Iterator[Finding]:
     contents = []
     for key, file in profile.tls.provided or ():
-        content, finding = _read(("tls", "provided", key), file)
+        content, finding = _read(("tls", "provided", key), file, _ISSUER)
         contents.append(content)
         if finding:
             yield finding
@@ -38,7 +52,9 @@ def _check_provided(profile: Profile) -> Iterator[Finding]:
         yield from certificate.check(chain, private, profile.hostnames(), dt.datetime.now(dt.UTC))
 
 
-def _read(path: ValuePath, file: str) -> tuple[bytes | None, Finding | None]:
+def _read(
+    path: ValuePath, file: str, because: tuple[ValuePath, ...] = ()
+) -> tuple[bytes | None, Finding | None]:
     """Return a file's content, or a warning: a profile may be checked where its keys are not."""
     try:
         if Path(file).is_file():
@@ -48,7 +64,7 @@ def _read(path: ValuePath, file: str) -> tuple[bytes | None, Finding | None]:
     except (OSError, ValueError) as error:
         reason = f"{file} cannot be read here: {getattr(error, 'strerror', error)}"
     hint = "Put it there before `sovstack apply`; a relative path counts from the profile's folder."
-    return None, Finding(path, reason, hint, Severity.WARNING, because=(("tls", "issuer"),))
+    return None, Finding(path, reason, hint, Severity.WARNING, because)
 
 
 def _check_timezone(name: str) -> Iterator[Finding]:

@@ -29,6 +29,25 @@ UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_ISO_3166.split())
 _SYSTEM_FOLDERS = frozenset({"boot", "dev", "etc", "proc", "run", "sys", "tmp", "usr"})
+SITE_NAME_BYTES = 30
+# ``reservedName`` in Mattermost's server/public/model/team.go: no team's name may begin so.
+_RESERVED_TEAM_NAMES = (
+    *(
+        "admin",
+        "api",
+        "boards",
+        "channel",
+        "claim",
+        "error",
+        "files",
+        "help",
+        "landing",
+        "login",
+        "mfa",
+        "oauth",
+    ),
+    *("playbooks", "plug", "post", "signup"),
+)
 _SSH_KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -252,7 +271,9 @@ def check_host_path(text: str) -> str:
     """An absolute path on a host, without dots or characters that need quoting."""
     if not re.fullmatch(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}", text):
         raise MalformedValue("is not a usable path", "Write an absolute path such as /srv/nextcloud/data.")
-    if text.split("/")[1] in _SYSTEM_FOLDERS or f"{text}/".startswith("/opt/nextcloud/"):
+    if text.split("/")[1] in _SYSTEM_FOLDERS or f"{text}/".startswith(
+        ("/opt/nextcloud/", "/opt/mattermost/")
+    ):
         raise MalformedValue("is a place of the system or of the program itself", "Use a folder below /srv.")
     return text
 
@@ -276,6 +297,64 @@ def check_size(text: str) -> str:
     """A size as PHP and nginx both read it."""
     if not re.fullmatch(r"[1-9][0-9]{0,5}[MG]", text):
         raise MalformedValue("is not a size", "Write it in M or G, such as 512M or 16G.")
+    return text
+
+
+def check_site_name(text: str) -> str:
+    """A name of a Mattermost site (``SitenameMaxLength`` in its ``server/public/model/config.go``)."""
+    if len(check_text(text).encode()) > SITE_NAME_BYTES:
+        raise MalformedValue(
+            f"is longer than {SITE_NAME_BYTES} bytes", "Write a shorter name for people to see."
+        )
+    return check_text(text)
+
+
+def check_team_name(text: str) -> str:
+    """A Mattermost team's name in addresses (``IsValidTeamName`` in its ``server/public/model/team.go``)."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]", text):
+        raise MalformedValue(
+            "is not the name of a team",
+            "Use 2 to 64 lower-case letters, digits and hyphens, such as afdeling-ict.",
+        )
+    if reserved := next((word for word in _RESERVED_TEAM_NAMES if text.startswith(word)), None):
+        raise MalformedValue(
+            f"begins with {reserved}, which Mattermost keeps for itself",
+            "Choose another; the name that people see is display_name.",
+        )
+    return text
+
+
+def check_channel_name(text: str) -> str:
+    """A Mattermost channel's name in addresses (``IsValidChannelIdentifier`` in ``server/public/model/utils.go``)."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?", text):
+        raise MalformedValue(
+            "is not the name of a channel",
+            "Use at most 64 lower-case letters, digits, - and _, such as algemeen.",
+        )
+    return text
+
+
+def check_plugin_id(text: str) -> str:
+    """A Mattermost plugin's id (``IsValidPluginId`` in ``server/public/model/plugin_valid.go``)."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,190}", text) or not any(letter.isalnum() for letter in text):
+        raise MalformedValue("is not the id of a plugin", "Copy it from its plugin.json.")
+    return text
+
+
+def check_sha256(text: str) -> str:
+    """A SHA-256 in hexadecimal."""
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise MalformedValue("is not a SHA-256", "Write its 64 hexadecimal digits, as sha256sum prints them.")
+    return text.lower()
+
+
+def check_setting_name(text: str) -> str:
+    """A Mattermost setting, as its documentation and ``mmctl config get`` name it."""
+    if not re.fullmatch(r"[A-Z][A-Za-z0-9]*Settings(?:\.[A-Z][A-Za-z0-9]*)+", text):
+        raise MalformedValue(
+            "is not the name of a setting",
+            "Write section and name, such as ServiceSettings.EnableLinkPreviews.",
+        )
     return text
 
 

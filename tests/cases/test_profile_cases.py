@@ -18,6 +18,7 @@ A case begins from ``profile_base.yml`` and makes changes to its text, or brings
 from __future__ import annotations
 
 import fnmatch
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,13 @@ SPECIFICATIONS = {
     path.parents[1].name: yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]
     for path in (HERE.parents[1] / "roles").glob("*/meta/argument_specs.yml")
 }
-RELEASE = inventory.ReleaseRef("34.0.1", "/cache/nextcloud-34.0.1.tar.bz2", "0" * 64)
+RELEASES = {
+    "nextcloud": inventory.ReleaseRef("34.0.1", "/cache/nextcloud-34.0.1.tar.bz2", "0" * 64),
+    "mattermost": inventory.ReleaseRef(
+        "11.7.9", "/cache/mattermost-team-11.7.9-linux-amd64.tar.gz", "1" * 64
+    ),
+}
+TODAY = date(2026, 11, 24)  # ends of support are held against it
 
 
 def make_text(case: dict[str, Any]) -> str:
@@ -51,7 +58,7 @@ def make_text(case: dict[str, Any]) -> str:
 
 def read(text: str) -> tuple[ProfileReading | None, tuple[Problem, ...]]:
     try:
-        reading = read_content("profile.yml", text.encode(), FOLDER)
+        reading = read_content("profile.yml", text.encode(), FOLDER, TODAY)
     except InvalidProfile as error:
         return None, error.problems
     return reading, reading.warnings
@@ -87,7 +94,7 @@ def test_case(path: Path) -> None:
     if not {"inventory", "absent", "plan"} & set(case):
         return
     assert reading is not None
-    built = inventory.build(reading.profile, {"nextcloud": RELEASE}, deployment="zonnedael").files()
+    built = inventory.build(reading.profile, RELEASES, deployment="zonnedael").files()
     assert not missing_parts(case.get("inventory", {}), built)
     for absent in case.get("absent", []):
         file, _, key = absent.rpartition("/")
@@ -103,7 +110,7 @@ def test_roles_get_what_they_specify(path: Path) -> None:
     reading, _ = read(make_text(yaml.safe_load(path.read_text())))
     if reading is None:
         return
-    given = inventory.build(reading.profile, {"nextcloud": RELEASE}, deployment="zonnedael").files()
+    given = inventory.build(reading.profile, RELEASES, deployment="zonnedael").files()
     variables = {
         name: value
         for file, content in given.items()

@@ -179,11 +179,10 @@ _Found = TypeVar("_Found")
 def _look_up(known: Mapping[str, _Found], name: str, kind: str) -> _Found:
     if name in known:
         return known[name]
-    shown = name if kind[-1:].isdigit() else repr(name)
     near = difflib.get_close_matches(name, known, n=1)
-    listed = "it knows " + ", ".join(sorted(known))
+    listed = "it knows " + ", ".join(known)
     raise UsageError(
-        f"the catalogue has no {kind} {shown}",
+        f"the catalogue has no {kind} {name}",
         hint=f"did you mean {near[0]}? {listed}" if near else listed,
     )
 

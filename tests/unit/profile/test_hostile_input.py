@@ -20,7 +20,7 @@ CASES = Path(__file__).parents[2] / "cases"
 BASE = (CASES / "profile_base.yml").read_text()
 FULL = yaml.safe_load((CASES / "profile/valid_every_option.yml").read_text())["text"]
 FOLDER = Path("/srv/inventories/zonnedael")
-RELEASE = inventory.ReleaseRef("34.0.1", "/cache/nextcloud.tar.bz2", "0" * 64)
+RELEASE = inventory.ReleaseRef("34.0.1", "/cache/release.tar.bz2", "0" * 64)
 SECONDS = 1.0
 EVERY_KEY = re.compile(r"([a-z_]+):(?= |$)", re.MULTILINE)
 FOREIGN_WORDS = ("pydantic", "input should", "validation error", "traceback", "nonetype", "is not usable")
@@ -37,7 +37,7 @@ def examine(content: bytes) -> tuple[Problem, ...]:
         assert len(error.details or "") < 3 * MAX_BYTES
     else:
         problems = reading.warnings
-        releases = {"nextcloud": RELEASE}
+        releases = {"nextcloud": RELEASE, "mattermost": RELEASE}
         for file in inventory.build(reading.profile, releases, deployment="x").files().values():
             assert yaml.safe_load(inventory.dump(file)) == file
         assert plan.build(reading.profile).steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from provisioner.profile import Profile, secrets
 from provisioner.profile.load import read_content
 
 ROOT = Path(__file__).parents[3]
-RELEASES = {"nextcloud": inventory.ReleaseRef("34.0.1", "/cache/nextcloud.tar.bz2", "0" * 64)}
+RELEASES = {
+    "nextcloud": inventory.ReleaseRef("34.0.1", "/cache/nextcloud.tar.bz2", "0" * 64),
+    "mattermost": inventory.ReleaseRef("11.7.9", "/cache/mattermost.tar.gz", "1" * 64),
+}
 BASE = (ROOT / "tests/cases/profile_base.yml").read_text()
 FULL = yaml.safe_load((ROOT / "tests/cases/profile/valid_every_option.yml").read_text())["text"]
+CHAT = BASE.replace("services:", "services:\n  chat: { app: mattermost, hostname: chat.zonnedael.example }")
 PROVIDED = BASE + "tls: { issuer: provided, provided: { certificate_file: a, key_file: b } }\n"
 
 
@@ -39,7 +44,7 @@ def options_of_roles() -> dict[str, dict[str, Any]]:
 
 def test_every_variable_is_one_of_a_role() -> None:
     known = options_of_roles()
-    for text in (BASE, FULL, PROVIDED):
+    for text in (BASE, CHAT, FULL, PROVIDED):
         own = {name for name in variables(text) if not name.startswith(("stack_", "ansible_"))}
         assert own - set(known) == set()
 
@@ -47,32 +52,28 @@ def test_every_variable_is_one_of_a_role() -> None:
 def test_every_variable_that_a_role_demands_is_set() -> None:
     demanded = {name for name, option in options_of_roles().items() if option.get("required")}
     assert demanded
-    assert demanded <= set(variables(BASE))
+    assert demanded <= set(variables(CHAT))
 
 
 def test_every_value_is_of_the_type_that_the_role_wants() -> None:
     kinds = {"str": str, "path": str, "int": int, "bool": bool, "list": list, "dict": dict}
     known = options_of_roles()
-    for text in (BASE, FULL, PROVIDED):
+    for text in (BASE, CHAT, FULL, PROVIDED):
         for name, value in variables(text).items():
             if name in known:
                 assert isinstance(value, kinds[known[name].get("type", "str")]), name
 
 
 def test_every_secret_that_is_referred_to_is_needed() -> None:
-    for text in (BASE, FULL, PROVIDED):
+    for text in (BASE, CHAT, FULL, PROVIDED):
         needed = {name for need in secrets.needs(profile(text)) for name in need.names}
-        referred = {
-            value.removeprefix("{{ stack_secrets.").removesuffix(" }}")
-            for value in variables(text).values()
-            if isinstance(value, str) and value.startswith("{{ stack_secrets.")
-        }
+        referred = set(re.findall(r"{{ stack_secrets\.(\w+) }}", str(variables(text))))
         assert referred == needed
 
 
 def test_every_role_exists() -> None:
     roles = {path.parent.name for path in ROOT.glob("roles/*/tasks")}
-    assert {step.role for step in plan.build(profile(BASE)).steps} <= roles
+    assert {step.role for step in plan.build(profile(FULL)).steps} <= roles
 
 
 def test_the_same_profile_gives_the_same_inventory() -> None:
@@ -97,3 +98,14 @@ def test_a_plan_says_why() -> None:
     assert why["firewall"] == ("base", "every host")
     assert why["postgresql"] == ("platform", "for nextcloud")
     assert why["nextcloud"] == ("apps", "files at cloud.zonnedael.example")
+
+
+def test_languages_and_names_that_mattermost_does_not_take_become_ones_that_it_does() -> None:
+    def given(text: str) -> tuple[str, str]:
+        found = variables(text)
+        return found["mattermost_default_language"], found["mattermost_site_name"]
+
+    long = CHAT.replace("Gemeente Zonnedael", "Gemeenschappelijke regeling Zonnedael")
+    assert given(CHAT) == ("nl", "Gemeente Zonnedael")
+    assert given(long.replace("users:", "language: pt_PT\n  users:")) == ("pt-BR", "Mattermost")
+    assert given(CHAT.replace("users:", "language: fy\n  users:"))[0] == "en"

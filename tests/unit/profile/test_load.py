@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 from pathlib import Path
@@ -164,3 +165,19 @@ def test_a_profile_cannot_be_changed(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["example", "lab"])
 def test_the_profiles_of_the_repository_are_valid(name: str) -> None:
     assert load_profile(INVENTORIES / name).services.files
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        (dt.date(2027, 3, 15), ""),
+        (dt.date(2027, 3, 16), "Mattermost Team Edition 11.7.9 gets no security updates after 2027-05-15"),
+        (dt.date(2027, 5, 15), "Mattermost Team Edition 11.7.9 gets no security updates after 2027-05-15"),
+        (dt.date(2027, 5, 16), "Mattermost Team Edition 11.7.9 has had no security updates after 2027-05-15"),
+    ],
+)
+def test_the_end_of_support_is_said_two_months_before_it(tmp_path: Path, day: dt.date, told: str) -> None:
+    chat = "services:\n  chat: { app: mattermost, hostname: chat.zonnedael.example, version: 11.7.9 }"
+    content = BASE.replace("services:", chat).encode()
+    warnings = profile_load.read_content("profile.yml", content, tmp_path, day).warnings
+    assert [problem.message for problem in warnings] == ([told] if told else [])

@@ -63,7 +63,7 @@ def test_the_password_is_private_and_opens_the_secrets(tmp_path: Path, config: P
     store = SecretStore(
         made.secrets, VaultPassword(read_profile(made.profile).profile.secrets.vault_password)
     )
-    assert set(store.read()) == {"nextcloud_admin_password"}
+    assert set(store.read()) == {"nextcloud_admin_password", "mattermost_admin_password"}
 
 
 def test_the_domain_can_still_be_edited(tmp_path: Path) -> None:

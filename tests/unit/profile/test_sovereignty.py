@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.profile.sovereignty import ON_PREMISE, Control, Registry
 from provisioner.profile.values import COUNTRIES
+from provisioner.releases.catalogue import Catalogue
 
 REGISTRY = Registry.load()
 
@@ -75,3 +76,11 @@ def test_what_is_mixed_says_why() -> None:
 
 def test_the_data_is_dated() -> None:
     assert dt.date.fromisoformat(REGISTRY.checked_on) >= dt.date(2026, 11, 1)
+
+
+def test_the_vendor_of_every_application_is_told_with_its_seat() -> None:
+    catalogue = Catalogue.load()
+    for application in catalogue.applications:
+        vendor = catalogue.release(application).vendor
+        assert REGISTRY.vendors[vendor.name].country == vendor.country
+        assert REGISTRY.vendors[vendor.name].note

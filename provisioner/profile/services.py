@@ -1,0 +1,173 @@
+"""What people can use: one model per application, and the purposes that applications serve.
+
+Every description here is also the text of the JSON Schema and of ``docs/profile.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StrictBool, StrictInt
+
+from provisioner.profile.fields import (
+    AppName,
+    ChannelName,
+    ControllerPath,
+    Days,
+    DisplayName,
+    HostName,
+    HostPath,
+    IpNetwork,
+    Label,
+    MattermostSettings,
+    Part,
+    PluginId,
+    ReleaseVersion,
+    SecretName,
+    SettingName,
+    Settings,
+    Sha256,
+    SiteName,
+    TeamName,
+    UploadSize,
+)
+
+
+class Application(Part):
+    """What every service has."""
+
+    app: str = Field(description="The application that serves this purpose.")
+    hostname: HostName = Field(description="Name under which people reach it.")
+    host: Label | None = Field(None, description="Key of the host that runs it; not needed with one host.")
+    version: ReleaseVersion | None = Field(
+        None,
+        description="Release, as `sovstack releases list` shows it; otherwise the catalogue's default.",
+    )
+
+    @property
+    def archive_edition(self) -> str | None:
+        """Which of the catalogue's editions is installed; None for the only one."""
+        return None
+
+
+class NextcloudService(Application):
+    """Files, calendars and contacts by Nextcloud."""
+
+    app: Literal["nextcloud"] = Field(description="The application that serves this purpose.")
+    data_directory: HostPath = Field(
+        "/srv/nextcloud/data", description="Where people's files are kept on the host."
+    )
+    maintenance_window_start: Annotated[StrictInt, Field(ge=0, le=23)] = Field(
+        1, description="Hour (UTC) from which heavy background jobs may run, for four hours."
+    )
+    trashbin_days: Days = Field(30, description="How many days deleted files are kept in the trash bin.")
+    activity_days: Days = Field(365, description="How many days people's activities are kept.")
+    log_days: Days = Field(190, description="How many days logs are kept, the audit log included.")
+    upload_limit: UploadSize = Field("16G", description="Biggest upload in one request, in M or G.")
+    trusted_proxies: tuple[IpNetwork, ...] = Field((), description="Proxies in front of the web server.")
+    apps_enabled: tuple[AppName, ...] = Field(
+        (), description="Apps of the release that are switched on besides."
+    )
+    apps_disabled: tuple[AppName, ...] = Field(
+        (), description="Apps of the release that are switched off besides."
+    )
+    settings: Settings = Field(
+        default_factory=dict,
+        description="Further `config.php` keys with their values, for what has no option of its own here.",
+    )
+    secret_settings: Mapping[str, SecretName] = Field(
+        default_factory=dict,
+        description=(
+            "Further `config.php` keys whose values are secrets: each names its value's place in `secrets.yml`, under "
+            "`stack_secrets`."
+        ),
+    )
+
+
+class Channel(Part):
+    """A place for messages on one subject."""
+
+    display_name: DisplayName = Field(description="Name that people see.")
+    private: StrictBool = Field(False, description="Whether only invited people see it.")
+
+
+class Team(Part):
+    """People who work together, and their channels."""
+
+    display_name: DisplayName = Field(description="Name that people see.")
+    channels: Mapping[ChannelName, Channel] = Field(
+        default_factory=dict,
+        description="Channels besides those that every team has, by their name in addresses.",
+    )
+
+
+class Plugin(Part):
+    """A plugin from a file on the controller."""
+
+    archive_file: ControllerPath = Field(description="Archive (tar.gz) of the plugin on the controller.")
+    sha256: Sha256 = Field(description="SHA-256 of the archive; another one is refused.")
+
+
+class MattermostService(Application):
+    """Chat by Mattermost."""
+
+    app: Literal["mattermost"] = Field(description="The application that serves this purpose.")
+    edition: Literal["team", "entry", "professional", "enterprise", "enterprise-advanced"] = Field(
+        "team",
+        description=(
+            "What is used of it. `team`: free, at most 250 users, no single sign-on. `entry`: the vendor's other "
+            "archive without a licence; shows the last 10,000 messages only. The others need a licence."
+        ),
+    )
+    license_file: ControllerPath | None = Field(
+        None, description="The vendor's licence file on the controller, for the editions that need one."
+    )
+    site_name: SiteName | None = Field(
+        None,
+        description="Name on the log-in page, at most 30 bytes; otherwise the organisation's, where it fits.",
+    )
+    data_directory: HostPath = Field(
+        "/srv/mattermost/data", description="Where files that people send are kept on the host."
+    )
+    upload_limit: UploadSize = Field("100M", description="Biggest file that can be sent, in M or G.")
+    teams: Mapping[TeamName, Team] = Field(
+        default_factory=dict, description="Teams that are there from the start, by their name in addresses."
+    )
+    plugins: Mapping[PluginId, Plugin] = Field(
+        default_factory=dict,
+        description="Plugins that are installed and switched on, by their id; no others are.",
+    )
+    settings: MattermostSettings = Field(
+        default_factory=dict,
+        description=(
+            "Further settings with their values, for what has no option of its own here, as `Section.Name` of "
+            "Mattermost's documentation."
+        ),
+    )
+    secret_settings: Mapping[SettingName, SecretName] = Field(
+        default_factory=dict,
+        description=(
+            "Further settings whose values are secrets: each names its value's place in `secrets.yml`, under "
+            "`stack_secrets`."
+        ),
+    )
+
+    @property
+    def archive_edition(self) -> str:
+        """The vendor has two archives; all editions but ``team`` are the other one, told apart by the licence."""
+        return "team" if self.edition == "team" else "enterprise"
+
+
+Service: TypeAlias = NextcloudService | MattermostService
+
+
+class Services(Part):
+    """What people can use, by purpose."""
+
+    files: NextcloudService | None = Field(None, description="Files, calendars and contacts.")
+    chat: MattermostService | None = Field(None, description="Chat, in teams and channels.")
+
+    def placed(self) -> tuple[tuple[str, Service], ...]:
+        """Return purpose and service for each purpose that the profile serves."""
+        return tuple((purpose, service) for purpose, service in self if service is not None)

@@ -1,0 +1,132 @@
+"""An application's own settings in a profile: they contradict neither the deployment nor the sovereignty level."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from provisioner.profile.finding import Finding
+from provisioner.profile.model import Profile
+from provisioner.profile.problem import Severity, ValuePath
+from provisioner.profile.services import Service
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known about an application's settings.
+
+    Attributes:
+        name: The application, for messages.
+        managed: Those that follow from the profile, the host or the secrets.
+        calling: With these the application calls its vendor or others by itself.
+        calling_apps: The same of its apps.
+    """
+
+    name: str
+    managed: frozenset[str]
+    calling: frozenset[str]
+    calling_apps: frozenset[str] = frozenset()
+
+
+_NEXTCLOUD_MANAGED = """
+apps_paths config_is_read_only datadirectory dbhost dbname dbpassword dbport dbtableprefix dbtype dbuser installed
+instanceid maintenance_window_start memcache.distributed memcache.local memcache.locking overwrite.cli.url
+overwriteprotocol passwordsalt redis secret serverid trusted_domains trusted_proxies version
+"""
+# Observed with 34.0.1, each of them by itself.
+_NEXTCLOUD_CALLING = "appstoreenabled has_internet_connection lookup_server reference_opengraph updatechecker"
+_NEXTCLOUD_CALLING_APPS = """
+app_api nextcloud_announcements support survey_client updatenotification weather_status
+"""
+_MATTERMOST_MANAGED = """
+FileSettings.Directory FileSettings.DriverName FileSettings.MaxFileSize LocalizationSettings.DefaultClientLocale
+LocalizationSettings.DefaultServerLocale PluginSettings.ClientDirectory PluginSettings.Directory
+PluginSettings.PluginStates ServiceSettings.EnableLocalMode ServiceSettings.LicenseFileLocation
+ServiceSettings.ListenAddress ServiceSettings.LocalModeSocketLocation ServiceSettings.SiteURL SqlSettings.DataSource
+SqlSettings.DriverName TeamSettings.EnableOpenServer TeamSettings.SiteName
+"""
+# Read in the server's source: security_update_check.go, server.go (Sentry), product_notices.go, push_notification.go,
+# oembed/, and the defaults in server/public/model/config.go.
+_MATTERMOST_CALLING = """
+AnnouncementSettings.AdminNoticesEnabled AnnouncementSettings.UserNoticesEnabled EmailSettings.SendPushNotifications
+GoogleSettings.Enable LogSettings.EnableDiagnostics LogSettings.EnableSentry Office365Settings.Enable
+PluginSettings.EnableMarketplace PluginSettings.EnableRemoteMarketplace ServiceSettings.EnableGifPicker
+ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
+"""
+_KNOWN = {
+    "nextcloud": _Known(
+        "Nextcloud",
+        frozenset(_NEXTCLOUD_MANAGED.split()),
+        frozenset(_NEXTCLOUD_CALLING.split()),
+        frozenset(_NEXTCLOUD_CALLING_APPS.split()),
+    ),
+    "mattermost": _Known(
+        "Mattermost", frozenset(_MATTERMOST_MANAGED.split()), frozenset(_MATTERMOST_CALLING.split())
+    ),
+}
+_SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
+_GENERATED_SECRETS = frozenset(
+    [
+        *(f"{app}_admin_password" for app in _KNOWN),
+        "tls_acme_eab_hmac_key",
+        "tls_ca_certificate",
+        "tls_ca_key",
+    ]
+)
+
+
+def check(profile: Profile) -> Iterator[Finding]:
+    """Hold the free settings of every service against what the deployment does itself."""
+    for purpose, service in profile.services.placed():
+        known, path = _KNOWN[service.app], ("services", purpose)
+        yield from _check_managed(service, known, path)
+        yield from _check_secrets(service, known, path)
+        if profile.sovereignty.level != "none":
+            yield from _check_calls(service, known, path, profile.sovereignty.level)
+
+
+def _check_managed(service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
+    for group, given in (("settings", service.settings), ("secret_settings", service.secret_settings)):
+        for key in known.managed.intersection(given):
+            yield Finding(
+                (*path, group, key),
+                "is set by the deployment itself",
+                "Remove it; its value follows from other parts of the profile.",
+                at_key=True,
+            )
+
+
+def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
+    for key, value in service.settings.items():
+        if key not in known.managed and value and _SECRET_SETTING.search(key):
+            yield Finding(
+                (*path, "settings", key),
+                "looks like a secret, and whoever may read the profile reads it",
+                "Move it to secret_settings, which names its place in secrets.yml.",
+                Severity.WARNING,
+                at_key=True,
+            )
+    for key, name in service.secret_settings.items():
+        if name in _GENERATED_SECRETS:
+            yield Finding((*path, "secret_settings", key), f"{name} is a secret of the deployment itself")
+
+
+def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
+    calling: list[ValuePath] = [
+        (*path, "settings", key) for key, value in service.settings.items() if key in known.calling and value
+    ]
+    if service.app == "nextcloud":
+        calling += [
+            (*path, "apps_enabled", index)
+            for index, app in enumerate(service.apps_enabled)
+            if app in known.calling_apps
+        ]
+    for place in calling:
+        yield Finding(
+            place,
+            f"makes {known.name} call its vendor or others, and sovereignty.level is {level}",
+            "Remove it, if nobody needs it.",
+            Severity.WARNING,
+            because=(("sovereignty", "level"),),
+        )
