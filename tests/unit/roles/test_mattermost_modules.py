@@ -1,0 +1,303 @@
+"""The Mattermost role's modules: versions, names and quoting, and a server that is asked over its socket."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+BROKEN = [{"from": ">=10.11.17,<11.0", "to": ">=11.0,<11.7.3"}]
+
+
+def load(path: str) -> ModuleType:
+    """Import a file of a role under its own name."""
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, CHECKOUT / "roles" / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+preflight = load("mattermost/library/mattermost_preflight.py")
+teams = load("mattermost/library/mattermost_teams.py")
+environment = load("mattermost/filter_plugins/mattermost_environment.py")
+unpacked = load("base/library/release_unpacked.py")
+
+
+@pytest.mark.parametrize(
+    ("installed", "wanted", "reason"),
+    [
+        ("11.7.9", "11.7.9", ""),
+        ("11.7.8", "11.7.9", ""),
+        ("10.11.16", "11.7.9", ""),
+        ("10.11.17", "11.7.3", ""),
+        ("11.9.0", "11.10.0", ""),
+        ("11.10.0", "11.9.0", "cannot go back"),
+        ("11.7.9", "11.7.8", "cannot go back"),
+        ("9.11.3", "11.7.9", "one major version at a time"),
+        ("10.11.17", "11.7.2", "known to fail"),
+        ("10.11.21", "11.0.0", "known to fail"),
+    ],
+)
+def test_upgrade_goes_forward_and_in_steps(installed: str, wanted: str, reason: str) -> None:
+    problem = preflight.upgrade_problem(installed, wanted, BROKEN)
+    assert reason in problem
+    assert bool(problem) is bool(reason)
+
+
+def test_setting_has_a_section_and_a_name() -> None:
+    good = ["ServiceSettings.EnableLinkPreviews", "PluginSettings.Plugins"]
+    bad = ["EnableLinkPreviews", "SERVICESETTINGS_ENABLELINKPREVIEWS", "service.enable", "A.B=1\nMM_X", ""]
+    assert preflight.setting_problems(good) == []
+    assert len(preflight.setting_problems([*good, *bad])) == len(bad)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        ("", ""),
+        (["X-Real-IP", "X-Forwarded-For"], "X-Real-IP X-Forwarded-For"),
+        ({}, "{}"),
+        ({"b": {"Enable": True}, "a": 1}, '{"a": 1, "b": {"Enable": true}}'),
+    ],
+)
+def test_value_is_written_as_mattermost_reads_it(value: Any, text: str) -> None:
+    assert environment.text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "plain", "two words", "it's", 'say "x"', "back\\slash", "$HOME ${X} `id`", "ends with \\", "a\nb"],
+)
+def test_quoted_text_comes_out_as_it_went_in(text: str) -> None:
+    # Inside double quotes the shell takes backslashes away where systemd does.
+    assert shlex.split(environment.quoted(text).replace("\\$", "$").replace("\\`", "`")) == [text]
+
+
+def test_environment_is_sorted_and_named_as_mattermost_names_it() -> None:
+    text = environment.environment({"TeamSettings.SiteName": "B", "Config": "postgres:///x"})
+    assert text.splitlines() == ['MM_CONFIG="postgres:///x"', 'MM_TEAMSETTINGS_SITENAME="B"']
+
+
+def test_release_is_known_by_the_lines_that_it_prints() -> None:
+    output = "Version: 11.7.9\nBuild Number: 11.7.9\nBuild Enterprise Ready: false\n"
+    assert unpacked.missing_lines(["Version: 11.7.9", "Build Enterprise Ready: false"], output) == []
+    assert unpacked.missing_lines(["Version: 11.7"], output) == ["Version: 11.7"]
+
+
+class Refusal(Exception):
+    """What a module says when it fails."""
+
+
+class Module:
+    """As much of an Ansible module as these functions use."""
+
+    def __init__(self, socket: Path, *, check_mode: bool = False) -> None:
+        """With the server's socket as its argument."""
+        self.params = {"socket": str(socket)}
+        self.check_mode = check_mode
+        self.warnings: list[str] = []
+
+    def fail_json(self, msg: str) -> None:
+        """End as a failing module does."""
+        raise Refusal(msg)
+
+    def warn(self, text: str) -> None:
+        """Keep a warning."""
+        self.warnings.append(text)
+
+
+class UnixServer(ThreadingMixIn, UnixStreamServer):
+    """A server on a socket, one thread per connection."""
+
+    daemon_threads = True
+
+
+class Mattermost:
+    """A server that answers GET from `known` and remembers what else it was asked."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.known: dict[str, Any] = {}
+        self.changes: list[tuple[str, str, Any]] = []
+        self.refused = ""
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """Class that answers for this server."""
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self, status: int, content: Any) -> None:
+                body = json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                path = self.path.removeprefix("/api/v4/")
+                found = path in server.known
+                self.answer(200 if found else 404, server.known.get(path, {"message": "nothing here"}))
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if server.refused:
+                    self.answer(400, {"message": server.refused})
+                    return
+                server.changes.append((self.command, self.path.removeprefix("/api/v4/"), body))
+                self.answer(201, {"id": "new"})
+
+            def do_PUT(self) -> None:
+                self.do_POST()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+            def address_string(self) -> str:
+                return "socket"
+
+        return Handler
+
+
+@pytest.fixture
+def mattermost(tmp_path: Path) -> Iterator[tuple[Mattermost, Path]]:
+    server, path = Mattermost(), tmp_path / "local.socket"
+    with UnixServer(str(path), server.handler()) as listener:
+        threading.Thread(target=listener.serve_forever, args=[0.01], daemon=True).start()
+        yield server, path
+        listener.shutdown()
+
+
+ADMINISTRATORS = "users?role=system_admin&active=true&per_page=1"
+ACCOUNT = {"username": "admin", "email": "ict@x.example", "password": "secret", "locale": "nl"}
+TEAM = {
+    "name": "zorg",
+    "display_name": "Zorg",
+    "channels": [{"name": "wmo", "display_name": "Wmo", "private": True}],
+}
+
+
+def test_administrator_is_made_where_none_is(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {ADMINISTRATORS: []}
+    client = teams.Server(Module(path))
+    teams.ensure_administrator(client, ACCOUNT)
+    roles = {"roles": "system_user system_admin"}
+    assert server.changes == [("POST", "users", ACCOUNT), ("PUT", "users/new/roles", roles)]
+    assert "secret" not in " ".join(client.actions)
+
+
+def test_account_of_a_run_that_was_cut_off_becomes_administrator(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {ADMINISTRATORS: [], "users/username/admin": {"id": "half"}}
+    teams.ensure_administrator(teams.Server(Module(path)), ACCOUNT)
+    assert [change[:2] for change in server.changes] == [("PUT", "users/half/roles")]
+
+
+def test_administrator_is_left_alone_where_one_is(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {ADMINISTRATORS: [{"id": "somebody"}]}
+    client = teams.Server(Module(path))
+    teams.ensure_administrator(client, ACCOUNT)
+    assert (server.changes, client.actions) == ([], [])
+
+
+def test_team_is_made_closed_with_its_channels(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    teams.ensure_team(teams.Server(Module(path)), TEAM)
+    assert [(method, where) for method, where, _ in server.changes] == [
+        ("POST", "teams"),
+        ("POST", "channels"),
+    ]
+    assert [body["type"] for _, _, body in server.changes] == ["I", "P"]
+
+
+def known_team(kind: str = "P", shown: str = "Wmo", delete_at: int = 0) -> dict[str, Any]:
+    """Answers of a server that has the team and its channel."""
+    channel = {"id": "c", "display_name": shown, "type": kind, "delete_at": delete_at}
+    return {
+        "teams/name/zorg": {"id": "t", "display_name": "Zorg"},
+        "teams/t/channels/name/wmo?include_deleted=true": channel,
+    }
+
+
+def test_team_as_wanted_is_not_touched(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = known_team()
+    teams.ensure_team(teams.Server(Module(path)), TEAM)
+    assert server.changes == []
+
+
+def test_channel_takes_its_name_and_its_privacy_back(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = known_team(kind="O", shown="Anders")
+    teams.ensure_team(teams.Server(Module(path)), TEAM)
+    assert server.changes == [
+        ("PUT", "channels/c/patch", {"display_name": "Wmo"}),
+        ("PUT", "channels/c/privacy", {"privacy": "P"}),
+    ]
+
+
+def test_private_channel_is_never_opened(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = known_team(kind="P")
+    module = Module(path)
+    wanted = TEAM | {"channels": [{"name": "wmo", "display_name": "Wmo"}]}
+    teams.ensure_team(teams.Server(module), wanted)
+    assert server.changes == []
+    assert module.warnings == ["The channel zorg/wmo was made private, and stays so."]
+
+
+def test_archived_channel_stays_archived(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = known_team(kind="O", shown="Anders", delete_at=1)
+    module = Module(path)
+    teams.ensure_team(teams.Server(module), TEAM)
+    assert server.changes == []
+    assert "archived" in module.warnings[0]
+
+
+def test_dry_run_says_what_it_would_do_and_does_nothing(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {ADMINISTRATORS: []}
+    client = teams.Server(Module(path, check_mode=True))
+    teams.ensure_administrator(client, ACCOUNT)
+    teams.ensure_team(client, TEAM)
+    assert server.changes == []
+    assert client.actions == [
+        "make the account admin",
+        "make admin an administrator",
+        "make the team zorg",
+        "make the channel zorg/wmo",
+    ]
+
+
+def test_refusal_of_the_server_is_told(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known, server.refused = {ADMINISTRATORS: []}, "password too short"
+    with pytest.raises(Refusal, match="refused POST users with 400: password too short"):
+        teams.ensure_administrator(teams.Server(Module(path)), ACCOUNT)
+
+
+def test_server_that_is_away_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="does not answer over its local socket"):
+        teams.ensure_administrator(teams.Server(Module(tmp_path / "absent")), ACCOUNT)
