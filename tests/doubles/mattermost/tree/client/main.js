@@ -1,0 +1,1 @@
+// The real web client begins here.

@@ -1,0 +1,1 @@
+CREATE TABLE systems (name varchar(64) PRIMARY KEY, value varchar(1024));
