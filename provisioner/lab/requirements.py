@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from provisioner import paths
 from provisioner.errors import Unavailable
 from provisioner.lab import cgroup
 
@@ -25,6 +26,9 @@ _PROGRAMS = {
 }
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
+# The upper layer of an overlay needs trusted extended attributes and typed directory entries (the kernel's
+# Documentation/filesystems/overlayfs.rst); a container's own disk is mostly an overlay itself.
+_NO_UPPER_LAYER = ("overlay", "aufs", "nfs", "cifs", "smb", "9p", "vfat", "exfat", "fuse")
 
 
 def check_root() -> None:
@@ -74,6 +78,9 @@ def _missing_rights() -> list[str]:
         ]
     if "overlay" not in Path("/proc/filesystems").read_text() and not _module_exists("overlay"):
         reasons.append("the kernel has no overlay file system")
+    disks = paths.state_dir() / "lab"
+    if (kind := _filesystem(disks)).startswith(_NO_UPPER_LAYER):
+        reasons.append(f"{disks} is on a file system ({kind}) that cannot hold disks: set SOVSTACK_STATE_DIR")
     root = cgroup.hierarchy()
     if root is None:
         reasons.append("no cgroup version 2 hierarchy is mounted")
@@ -84,6 +91,16 @@ def _missing_rights() -> list[str]:
 
 def _in_user_namespace() -> bool:
     return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+def _filesystem(path: Path) -> str:
+    """Return the type of the file system that a path is on, or will be; empty when the kernel does not say."""
+    device = next(parent for parent in (path, *path.parents) if parent.exists()).stat().st_dev
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mounted, _, filesystem = line.partition(" - ")
+        if mounted.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+            return filesystem.split()[0]
+    return ""
 
 
 def _effective_capabilities() -> int:
