@@ -197,11 +197,12 @@ _HEADER_TYPES = (
 class _StrictTarInfo(tarfile.TarInfo):
     """A damaged header is an error, where tarfile takes it for the archive's end and tar reads on."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        member = super().frombuf(buf, encoding, errors)
-        if member.type in _HEADER_TYPES and member.size > _MAX_HEADER:
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+        # tarfile's own place for subclasses to step in, before it reads what belongs to a header; `frombuf` is not
+        # called any more for what is read (Python 3.13.5).
+        if self.type in _HEADER_TYPES and self.size > _MAX_HEADER:
             raise ValueError("an extended header is too large")
+        member: tarfile.TarInfo | None = super()._proc_member(tar)  # type: ignore[misc]
         return member
 
     @classmethod
