@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provisioner.checks import Merged, concurrently, infra, outside
 from provisioner.checks.infra import Machine
-from provisioner.checks.outside import Client, FilesTarget, HostTarget, WebTarget
+from provisioner.checks.outside import ChatTarget, Client, FilesTarget, HostTarget, WebTarget
 from provisioner.checks.result import Check, Verdict
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
@@ -57,6 +57,7 @@ def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
         outside.run(
             web=list(web.values()),
             files=_files_targets(web, vault),
+            chat=_chat_targets(web, vault),
             hosts=[
                 HostTarget(
                     machine.name,
@@ -84,6 +85,12 @@ def _files_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[FilesTarg
         return []
     administrator = Client(web["files"], _ADMINISTRATOR, vault.values["nextcloud_admin_password"])
     return [FilesTarget(web["files"], administrator)]
+
+
+def _chat_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[ChatTarget]:
+    if "chat" not in web:
+        return []
+    return [ChatTarget(web["chat"], _ADMINISTRATOR, vault.values["mattermost_admin_password"])]
 
 
 def _authority(session: Session, vault: Vault) -> Path | None:

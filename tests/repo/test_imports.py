@@ -65,6 +65,7 @@ SEAMS = {
     "pytest": "provisioner.checks",
     "rich": ("provisioner.reporting", "provisioner.cli"),
     "pydantic": "provisioner.profile",
+    "websockets": "provisioner.checks",
 }
 
 

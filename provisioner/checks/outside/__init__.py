@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 
 from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
+from provisioner.checks.outside.chat import CHAT_PROMISES, ChatTarget
 from provisioner.checks.outside.client import Client
 from provisioner.checks.outside.files import FILES_PROMISES, FilesTarget
 from provisioner.checks.outside.ports import PORT_PROMISES
@@ -15,7 +16,7 @@ from provisioner.checks.outside.tls import TLS_PROMISES
 from provisioner.checks.outside.web import WEB_PROMISES
 from provisioner.checks.result import Check
 
-__all__ = ["Client", "FilesTarget", "HostTarget", "WebTarget", "run"]
+__all__ = ["ChatTarget", "Client", "FilesTarget", "HostTarget", "WebTarget", "run"]
 
 _AT_ONCE = 6
 
@@ -24,6 +25,7 @@ def run(
     *,
     web: Sequence[WebTarget] = (),
     files: Sequence[FilesTarget] = (),
+    chat: Sequence[ChatTarget] = (),
     hosts: Sequence[HostTarget] = (),
 ) -> Generator[Check, None, None]:
     """Hold every promise against every target and yield each check as soon as it is known.
@@ -32,6 +34,7 @@ def run(
         web: Web services: TLS, certificate, redirect, headers.
         files: Nextclouds: status, log-in, WebDAV round trip, background jobs. Their ``web`` is not in ``web``
             by itself.
+        chat: Mattermosts: status, log-in, a message from one user to another, what strangers may.
         hosts: Hosts of ours: open TCP ports.
 
     What cannot be looked at is a check with verdict ``not_assessed``; nothing is raised for it.
@@ -46,6 +49,8 @@ def run(
     # One after another: Nextcloud 34 answers 500 to some of several first log-ins of a user at the same time.
     for cloud in files:
         submit(1, (partial(promise.hold, cloud, cloud.web.hostname) for promise in FILES_PROMISES))
+    for server in chat:
+        submit(1, (partial(promise.hold, server, server.web.hostname) for promise in CHAT_PROMISES))
     submit(
         len(hosts) or 1,
         (partial(promise.hold, host, host.name) for host in hosts for promise in PORT_PROMISES),
