@@ -32,8 +32,9 @@ class Channels:
             raise ApiError(
                 "api.channel.create_channel.direct_channel.app_error", 400, "The type must be O or P."
             )
-        self.get(str(fields.get("team_id") or ""))
         with self._database.transaction() as connection:
+            if not connection.query("SELECT id FROM teams WHERE id = $1", fields.get("team_id") or ""):
+                raise ApiError("app.team.get.find.app_error", 404, "Unable to find the existing team.")
             channel_id = self.insert(connection, dict(fields) | {"creator_id": session.user_id})
             if session.user_id:
                 join_within(connection, channel_id, session.user_id, admin=True)
@@ -151,10 +152,11 @@ class Channels:
 
     def join(self, channel_id: str, user_id: str) -> dict[str, Any]:
         """Let somebody of the team into a channel."""
-        channel = self.get(channel_id)
-        if channel["team_id"]:
-            self.member(channel["team_id"], user_id)
+        team_id = self.get(channel_id)["team_id"]
+        of_team = "SELECT userid FROM teammembers WHERE teamid = $1 AND userid = $2 AND deleteat = 0"
         with self._database.transaction() as connection:
+            if team_id and not connection.query(of_team, team_id, user_id):
+                raise ApiError("app.team.get_member.missing.app_error", 404, "No team member found.")
             join_within(connection, channel_id, user_id, admin=False)
         return self.member(channel_id, user_id)
 

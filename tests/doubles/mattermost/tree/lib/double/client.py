@@ -175,13 +175,13 @@ def for_each(
     words: Sequence[str],
     find: Callable[[str], Any],
     act: Callable[[Any], object],
-    what: str,
+    missing: str,
 ) -> None:
     """Do something with each thing that is named, and go on when one is not there or the server says no."""
     problems = []
     for word in words:
         found = find(word)
-        problem = f"{what} {word} not found"
+        problem = missing.format(word)
         if found is not None:
             try:
                 act(found)

@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import socketserver
+import traceback
 import urllib.parse
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -45,6 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "app.double.database.app_error", 500, "The database does not answer.", str(error)
             )
             answer = Answer(failure.as_json(new_id()), 500)
+        except (LookupError, TypeError, ValueError) as error:
+            # The double's own fault; its log says where.
+            traceback.print_exception(error)
+            answer = Answer(ApiError("app.double.fault.app_error", 500, repr(error)).as_json(new_id()), 500)
         if answer is not None:
             self._send(answer)
 
