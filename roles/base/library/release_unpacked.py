@@ -31,7 +31,7 @@ author: [sovstack]
 EXAMPLES = r"""
 - name: Unpack the release
   release_unpacked:
-    archive: /opt/mattermost/releases/11.7.9.archive
+    archive: /opt/mattermost/release.archive
     sha256: df9b...
     dest: /opt/mattermost/releases/11.7.9
     probe: [bin/mattermost, version]

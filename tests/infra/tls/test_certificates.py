@@ -64,7 +64,8 @@ def test_names_are_covered(host: Host, deployment: dict) -> None:
     assert wanted
     for name in wanted:
         matches = [
-            host.check_output(f"openssl x509 -in {folder}/fullchain.pem -noout -checkhost %s", name)
+            # Ends with 1 where the name is another one, since OpenSSL 3.4.
+            host.run(f"openssl x509 -in {folder}/fullchain.pem -noout -checkhost %s", name).stdout
             for folder in certificates(host)
         ]
         assert any("does match" in match for match in matches), name
