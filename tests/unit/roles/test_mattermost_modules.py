@@ -34,7 +34,7 @@ def load(path: str) -> ModuleType:
 
 preflight = load("mattermost/library/mattermost_preflight.py")
 teams = load("mattermost/library/mattermost_teams.py")
-environment = load("mattermost/filter_plugins/mattermost_environment.py")
+environment = load("mattermost/library/mattermost_environment.py")
 unpacked = load("base/library/release_unpacked.py")
 
 
@@ -92,8 +92,26 @@ def test_quoted_text_comes_out_as_it_went_in(text: str) -> None:
 
 
 def test_environment_is_sorted_and_named_as_mattermost_names_it() -> None:
-    text = environment.environment({"TeamSettings.SiteName": "B", "Config": "postgres:///x"})
-    assert text.splitlines() == ['MM_CONFIG="postgres:///x"', 'MM_TEAMSETTINGS_SITENAME="B"']
+    text = environment.render({"TeamSettings.SiteName": "B", "Config": "postgres:///x"})
+    assert text.splitlines()[1:] == ['MM_CONFIG="postgres:///x"', 'MM_TEAMSETTINGS_SITENAME="B"']
+
+
+def test_difference_of_secrets_shows_names_and_no_values() -> None:
+    before = environment.render({"EmailSettings.SMTPPassword": "old-one", "License": "same"}) + "by hand\n"
+    after = environment.render({"EmailSettings.SMTPPassword": "new-one", "License": "same"})
+    was, wanted = (
+        environment.hidden(before, after, "as it was"),
+        environment.hidden(after, before, "as wanted"),
+    )
+    assert was.splitlines()[1:] == [
+        "MM_EMAILSETTINGS_SMTPPASSWORD (hidden, as it was)",
+        "MM_LICENSE (hidden)",
+        "(a line) (hidden, as it was)",
+    ]
+    assert wanted.splitlines()[1:] == [
+        "MM_EMAILSETTINGS_SMTPPASSWORD (hidden, as wanted)",
+        "MM_LICENSE (hidden)",
+    ]
 
 
 def test_release_is_known_by_the_lines_that_it_prints() -> None:
