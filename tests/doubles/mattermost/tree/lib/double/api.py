@@ -6,6 +6,7 @@ answered with 501, so that nobody takes it for tried.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -200,6 +201,28 @@ class Api:
         if not self.configuration["PrivacySettings.ShowFullName"]:
             shown |= {"first_name": "", "last_name": ""}
         return shown
+
+    def tell(self, event: str, post: Mapping[str, Any], channel: Mapping[str, Any]) -> None:
+        """Tell those of a channel who listen what has become of a post."""
+        data: dict[str, Any] = {"post": json.dumps(post)}
+        if event == "posted":
+            author = self.people.get(post["user_id"])["username"]
+            data |= {
+                "channel_type": channel["type"], "channel_display_name": channel["display_name"],
+                "channel_name": channel["name"], "sender_name": "System" if post["type"] else f"@{author}",
+                "team_id": channel["team_id"], "set_online": True,
+            }  # fmt: skip
+        self.hub.publish(self.channels.ids_of_members(channel["id"]), event, data, channel["id"])
+
+    def announce_arrival(self, channel: Mapping[str, Any], user_id: str, session: Session) -> None:
+        """Say in a channel who has come, and who let them in, as the real server does."""
+        name = self.people.get(user_id)["username"]
+        kind, message = "system_join_channel", f"{name} joined the channel."
+        if user_id != session.user_id:
+            host = self.people.get(session.user_id)["username"]
+            kind, message = "system_add_to_channel", f"{name} added to the channel by {host}."
+        fields = {"channel_id": channel["id"], "message": message, "type": kind, "props": {"username": name}}
+        self.tell("posted", self.posts.create(fields, session.user_id), channel)
 
     def is_member(self, session: Session, *, team: str = "", channel: str = "", admin: bool = False) -> bool:
         """Say whether somebody is in a team or channel, or, with ``admin``, looks after it."""

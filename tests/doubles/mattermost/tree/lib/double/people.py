@@ -93,7 +93,7 @@ class People:
             first = not connection.query("SELECT id FROM users LIMIT 1")
             if not by_admin and not first and not self._configuration["TeamSettings.EnableOpenServer"]:
                 raise ApiError("api.user.create_user.no_open_server", 403, detail=f"email={user['email']}")
-            user["roles"] = "system_user system_admin" if first else "system_user"
+            user["roles"] = "system_admin system_user" if first else "system_user"
             insert(connection, "users", user, "app.user.save.{}_exists.app_error", ("email", "username"))
         return self.get(str(user["id"]))
 

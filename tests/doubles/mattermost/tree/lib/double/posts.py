@@ -20,7 +20,7 @@ class Posts:
 
     def create(self, fields: Mapping[str, Any], user_id: str) -> dict[str, Any]:
         """Write a post into its channel; whether its author may is the caller's question."""
-        message = str(fields.get("message") or "")
+        message, kind = str(fields.get("message") or ""), str(fields.get("type") or "")
         if len(message) > _LONGEST:
             raise ApiError("model.post.is_valid.message_length.app_error", 400, "Post message is too long.")
         root = str(fields.get("root_id") or "")
@@ -32,7 +32,7 @@ class Posts:
             raise ApiError("api.post.create_post.files.double", 501, "The double does not play files.")
         post = {
             "id": new_id(), "createat": now(), "updateat": now(), "editat": 0, "deleteat": 0, "userid": user_id,
-            "channelid": fields["channel_id"], "rootid": root, "originalid": "", "message": message, "type": "",
+            "channelid": fields["channel_id"], "rootid": root, "originalid": "", "message": message, "type": kind,
             "props": json.dumps(fields.get("props") or {}), "hashtags": "", "fileids": "[]", "hasreactions": False,
             "ispinned": False,
         }  # fmt: skip

@@ -117,7 +117,10 @@ def join_channel(api: Api, request: Request) -> Answer:
     found = api.channels.get(request["channel_id"])
     joins_open = found["type"] == "O" and user_id == request.who.user_id
     request.require(joins_open or api.is_member(request.who, channel=found["id"]), "manage_channel_members")
-    return Answer(api.channels.join(found["id"], user_id), 201)
+    joined = api.channels.join(found["id"], user_id)
+    if request.who is not LOCAL:
+        api.announce_arrival(found, user_id, request.who)
+    return Answer(joined, 201)
 
 
 @route("GET /api/v4/channels/{channel_id}/members")

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from ..api import OK, Answer, Api, Request, route
 from ..contract import ApiError
-from ..people import LOCAL, Session
 
 
 @route("POST /api/v4/posts")
@@ -25,20 +20,11 @@ def create_post(api: Api, request: Request) -> Answer:
         raise ApiError(
             "api.post.create_post.can_not_post_to_deleted.error", 400, "Can not post to deleted channel."
         )
+    if str(fields.get("type") or "").startswith("system_"):
+        raise ApiError("api.context.invalid_param.app_error", 400, "Only the server writes system messages.")
     post = api.posts.create(fields, request.who.user_id)
-    _tell(api, "posted", post, found, request.who)
+    api.tell("posted", post, found)
     return Answer(post, 201)
-
-
-def _tell(api: Api, event: str, post: Mapping[str, Any], found: Mapping[str, Any], who: Session) -> None:
-    author = api.people.get(who.user_id)["username"]
-    data: dict[str, Any] = {"post": json.dumps(post)}
-    if event == "posted":
-        data |= {
-            "channel_type": found["type"], "channel_display_name": found["display_name"],
-            "channel_name": found["name"], "sender_name": f"@{author}", "team_id": found["team_id"], "set_online": True,
-        }  # fmt: skip
-    api.hub.publish(api.channels.ids_of_members(found["id"]), event, data, found["id"])
 
 
 @route("GET /api/v4/posts/{post_id}")
@@ -67,7 +53,7 @@ def change_post(api: Api, request: Request) -> Answer:
     found = api.posts.get(request["post_id"])
     request.require(found["user_id"] == request.who.user_id, "edit_others_posts")
     changed = api.posts.change(found["id"], request.fields("post"))
-    _tell(api, "post_edited", changed, api.channels.get(found["channel_id"]), request.who)
+    api.tell("post_edited", changed, api.channels.get(found["channel_id"]))
     return Answer(changed)
 
 
@@ -83,6 +69,5 @@ def delete_post(api: Api, request: Request) -> Answer:
         )
     channel = api.channels.get(found["channel_id"])
     api.posts.delete(found["id"], permanently=permanently)
-    if request.who is not LOCAL:
-        _tell(api, "post_deleted", found, channel, request.who)
+    api.tell("post_deleted", found, channel)
     return OK
