@@ -10,13 +10,14 @@ from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
 from provisioner.checks.outside.chat import CHAT_PROMISES, ChatTarget
 from provisioner.checks.outside.client import Client
 from provisioner.checks.outside.files import FILES_PROMISES, FilesTarget
+from provisioner.checks.outside.portal import PORTAL_PROMISES, PortalTarget
 from provisioner.checks.outside.ports import PORT_PROMISES
 from provisioner.checks.outside.target import HostTarget, WebTarget
 from provisioner.checks.outside.tls import TLS_PROMISES
 from provisioner.checks.outside.web import WEB_PROMISES
 from provisioner.checks.result import Check
 
-__all__ = ["ChatTarget", "Client", "FilesTarget", "HostTarget", "WebTarget", "run"]
+__all__ = ["ChatTarget", "Client", "FilesTarget", "HostTarget", "PortalTarget", "WebTarget", "run"]
 
 _AT_ONCE = 6
 
@@ -26,6 +27,7 @@ def run(
     web: Sequence[WebTarget] = (),
     files: Sequence[FilesTarget] = (),
     chat: Sequence[ChatTarget] = (),
+    portal: Sequence[PortalTarget] = (),
     hosts: Sequence[HostTarget] = (),
 ) -> Generator[Check, None, None]:
     """Hold every promise against every target and yield each check as soon as it is known.
@@ -35,6 +37,7 @@ def run(
         files: Nextclouds: status, log-in, WebDAV round trip, background jobs. Their ``web`` is not in ``web``
             by itself.
         chat: Mattermosts: status, log-in, a message from one user to another, what strangers may.
+        portal: Portals: their pages and security.txt.
         hosts: Hosts of ours: open TCP ports.
 
     What cannot be looked at is a check with verdict ``not_assessed``; nothing is raised for it.
@@ -54,6 +57,10 @@ def run(
     submit(
         len(hosts) or 1,
         (partial(promise.hold, host, host.name) for host in hosts for promise in PORT_PROMISES),
+    )
+    submit(
+        _AT_ONCE,
+        (partial(promise.hold, one, one.web.hostname) for one in portal for promise in PORTAL_PROMISES),
     )
     web_promises = (*TLS_PROMISES, *CERTIFICATE_PROMISES, *WEB_PROMISES)
     submit(_AT_ONCE, (partial(promise.hold, one, one.hostname) for one in web for promise in web_promises))

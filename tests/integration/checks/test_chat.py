@@ -64,12 +64,15 @@ class Server:
     teams: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: list[str] = field(default_factory=list)
     posts: dict[str, str] = field(default_factory=dict)
+    mailed: list[str] = field(default_factory=list)
     health: dict[str, str] = field(
         default_factory=lambda: {"status": "OK", "database_status": "OK", "filestore_status": "OK"}
     )
     deletes_for_good: bool = False
     keeps_everything: bool = False
     is_open: bool = False
+    is_down: bool = False
+    believes_everybody: bool = False
     open_paths: tuple[str, ...] = ()
     upgrades: bool = True
     delivers: bool = True
@@ -98,6 +101,11 @@ class Handler(BaseHTTPRequestHandler):
         self.who = state.sessions.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
         path = urlsplit(self.path)
         permanent = path.query == "permanent=true"
+        if state.is_down:
+            self.answer(502, b"<html>Bad Gateway</html>")
+            return
+        if state.believes_everybody and "Authorization" in self.headers:
+            self.who = self.who or state.people[0]
         match self.command, *path.path.removeprefix("/api/v4").strip("/").split("/"):
             case "GET", "login":
                 self.answer(200, state.page)
@@ -124,6 +132,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, {})
             case _ if "system_admin" not in self.who.roles:
                 self.refuse(403, "You do not have the appropriate permissions.")
+            case "GET", "users", "me":
+                self.answer(200, self.who.as_json())
             case "GET", "users", "username", name:
                 found = state.named(name)
                 self.answer(200, found.as_json()) if found else self.refuse(404, "no such user")
@@ -133,6 +143,7 @@ class Handler(BaseHTTPRequestHandler):
                     person.active = self.body["active"]
                 else:
                     person.password = self.body["new_password"]
+                    state.mailed.append(person.name)
                 self.answer(200, {})
             case "DELETE", "users", user:
                 [person] = [person for person in state.people if person.id == user]
@@ -292,13 +303,12 @@ def test_probe_passes_on_a_good_server_and_leaves_nothing_in_use(
 def test_a_second_run_uses_the_users_of_the_first(serve: Serve) -> None:
     state = Server()
     target = serve(state)
-    passwords = set()
     for _ in range(3):
         assert chat.check_message(target).verdict is Verdict.PASS
-        passwords |= {person.password for person in state.people}
     assert [person.name for person in state.people] == [ADMIN, chat.WRITER, chat.READER]
     assert len(state.teams) == 1
-    assert len(passwords) == 1 + 3
+    assert state.mailed == []
+    assert state.people[1].password == state.people[2].password != PASSWORD
 
 
 def test_what_a_killed_run_left_is_switched_off_by_the_next_one(serve: Serve) -> None:
@@ -307,6 +317,7 @@ def test_what_a_killed_run_left_is_switched_off_by_the_next_one(serve: Serve) ->
     state.teams["t"] = {"id": "t", "name": chat.TEAM, "delete_at": 0}
     assert chat.check_message(serve(state)).verdict is Verdict.PASS
     assert usable(state) == ["sovstack-checker"]
+    assert state.mailed == [chat.WRITER], "only the one whose password was another one is told of a new one"
 
 
 @pytest.mark.parametrize("name", ["status", "database_status", "filestore_status"])
@@ -389,7 +400,22 @@ def test_sign_up_that_is_refused_for_another_reason_is_no_evidence(serve: Serve)
 def test_an_api_that_tells_strangers_something_fails(serve: Serve) -> None:
     finding = chat.check_stranger(serve(Server(open_paths=("/teams",))))
     assert finding.verdict is Verdict.FAIL
-    assert "GET /teams answers 200; GET /teams with a forged session answers 200" in finding.actual
+    assert finding.actual == "GET /teams answers 200"
+
+
+def test_a_session_that_the_server_did_not_begin_is_tried(serve: Serve) -> None:
+    finding = chat.check_stranger(serve(Server(believes_everybody=True)))
+    assert finding.verdict is Verdict.FAIL
+    assert finding.actual == "a forged session answers 200"
+
+
+def test_a_server_that_is_down_behind_its_proxy_is_no_evidence_of_what_strangers_may(serve: Serve) -> None:
+    target = serve(Server(is_down=True))
+    assert chat.check_status(target).verdict is Verdict.FAIL
+    assert chat.check_login(target).verdict is Verdict.FAIL
+    for probe in (chat.check_message, chat.check_sign_up, chat.check_stranger):
+        with pytest.raises(NoEvidence, match="answers 502"):
+            probe(target)
 
 
 def test_password_never_goes_to_an_untrusted_server(serve: Serve) -> None:
