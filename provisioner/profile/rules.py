@@ -24,6 +24,9 @@ from provisioner.releases.fit import find_misfits
 _BASE_MEGABYTES = 1536
 _WORKER_MEGABYTES = 100
 _USERS_PER_WORKER = 20
+# Mattermost's documentation gives 2 GB to a host with all of it, for up to 1,000 users.
+_CHAT_MEGABYTES = 512
+_USERS_PER_CHAT = 1000
 # How long before its end a release's end of support is said: an upgrade has to be planned and tried.
 _SUPPORT_NOTICE = timedelta(days=60)
 _DOCUMENTATION_NETWORKS = tuple(
@@ -238,8 +241,15 @@ def check_support(profile: Profile, catalogue: Catalogue, today: date) -> Iterat
 def check_memory(profile: Profile) -> Iterator[Finding]:
     """The memory that is declared is enough for the users that are declared."""
     users = profile.organisation.users
-    needed = _BASE_MEGABYTES + _WORKER_MEGABYTES * math.ceil(users / _USERS_PER_WORKER)
-    for name in {profile.host_of(service): None for _, service in profile.services.placed()}:
+    wanted = {
+        "nextcloud": _WORKER_MEGABYTES * math.ceil(users / _USERS_PER_WORKER),
+        "mattermost": _CHAT_MEGABYTES * math.ceil(users / _USERS_PER_CHAT),
+    }
+    needs: dict[str, int] = {}
+    for _, service in profile.services.placed():
+        name = profile.host_of(service)
+        needs[name] = needs.get(name, _BASE_MEGABYTES) + wanted[service.app]
+    for name, needed in needs.items():
         host = profile.hosts.get(name)
         if host and host.memory_megabytes is not None and host.memory_megabytes < needed:
             yield Finding(
