@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import tarfile
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from doubles.database import find_server, running
 from doubles.nextcloud.build import HERE, MAJORS, build
 
 from provisioner.releases.catalogue import Catalogue
@@ -59,11 +59,6 @@ def test_it_plays_only_commands_that_the_real_one_has() -> None:
         )
     assert len(played) > 35
     assert played <= set(INTERFACE["occ"])
-
-
-def _find_server() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
 
 
 @dataclass
@@ -108,7 +103,7 @@ class Instance:
 
 @pytest.fixture(scope="module")
 def programs() -> Path:
-    server = _find_server()
+    server = find_server()
     modules = (
         subprocess.run(["php", "-m"], capture_output=True, text=True, check=False).stdout
         if shutil.which("php")
@@ -122,22 +117,8 @@ def programs() -> Path:
 
 @pytest.fixture
 def instance(programs: Path, tmp_path: Path) -> Iterator[Instance]:
-    # PostgreSQL refuses to run as root, and its account must reach its folder.
-    home = Path(tempfile.mkdtemp(prefix="sovstack-double-"))
-    become = []
-    if os.geteuid() == 0:
-        shutil.chown(home, "postgres", "postgres")
-        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-    database = home / "database"
-    initdb = [programs / "initdb", "--auth=trust", "--username=postgres", "--no-sync", "--pgdata", database]
-    subprocess.run([*become, *initdb], check=True, capture_output=True, cwd="/")
-    options = f"-c listen_addresses= -c unix_socket_directories={home} -c fsync=off"
-    control = [*become, programs / "pg_ctl", "--pgdata", database, "--wait"]
-    log = subprocess.DEVNULL
-    subprocess.run([*control, "start", "-o", options], check=True, stdout=log, stderr=log, cwd="/")
-    yield unpack(tmp_path, home, "34.0.1")
-    subprocess.run([*control, "stop", "--mode=immediate"], check=True, stdout=log, cwd="/")
-    shutil.rmtree(home)
+    with running(programs) as sockets:
+        yield unpack(tmp_path, sockets, "34.0.1")
 
 
 def unpack(folder: Path, sockets: Path, version: str) -> Instance:
