@@ -7,13 +7,14 @@ the vaulted file itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
 
-from provisioner.profile import values
+from provisioner.profile import colours, values
 from provisioner.profile.model import Host, Profile
+from provisioner.profile.portal import Portal
 from provisioner.profile.services import MattermostService, NextcloudService
 
 #: Roles that each host carries, whatever runs on it.
@@ -22,6 +23,7 @@ BASE_ROLES = ("base", "firewall")
 APPLICATION_ROLES: Mapping[str, tuple[str, ...]] = {
     "nextcloud": ("tls", "postgresql", "redis", "php_fpm", "nginx", "nextcloud"),
     "mattermost": ("tls", "postgresql", "nginx", "mattermost"),
+    "portal": ("tls", "nginx", "portal"),
 }
 #: Mattermost's languages, by ISO 639-1, as its locales are named (server/i18n).
 _MATTERMOST_LOCALES = {
@@ -98,9 +100,9 @@ def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: s
 def roles_of(profile: Profile, host: str) -> tuple[str, ...]:
     """Return the roles that a host carries, in the order in which they are applied."""
     wanted = dict.fromkeys(BASE_ROLES)
-    for _, service in profile.services.placed():
-        if profile.host_of(service) == host:
-            wanted |= dict.fromkeys(APPLICATION_ROLES[service.app])
+    for site in profile.sites():
+        if profile.host_of(site) == host:
+            wanted |= dict.fromkeys(APPLICATION_ROLES[site.app])
     return tuple(wanted)
 
 
@@ -132,7 +134,7 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
     variables: dict[str, Any] = {
         "stack_deployment": deployment,
         "stack_organisation": organisation.model_dump(mode="json"),
-        "stack_applications": [service.app for _, service in services],
+        "stack_applications": [site.app for site in profile.sites()],
         "stack_services": {
             purpose: {
                 "app": service.app,
@@ -153,6 +155,8 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
         variables |= _nextcloud_vars(profile, profile.services.files, releases["nextcloud"])
     if profile.services.chat:
         variables |= _mattermost_vars(profile, profile.services.chat, releases["mattermost"])
+    if profile.portal:
+        variables |= _portal_vars(profile, profile.portal)
     return variables
 
 
@@ -160,9 +164,7 @@ def _hosts_entries(profile: Profile) -> list[dict[str, Any]]:
     """Return address and names for /etc/hosts, so that services find each other without DNS."""
     entries = []
     for name, host in profile.hosts.items():
-        hostnames = [
-            service.hostname for _, service in profile.services.placed() if profile.host_of(service) == name
-        ]
+        hostnames = [site.hostname for site in profile.sites() if profile.host_of(site) == name]
         if hostnames:
             entries.append({"address": host.address, "names": hostnames})
     return entries
@@ -248,6 +250,22 @@ def _mattermost_vars(profile: Profile, service: MattermostService, release: Rele
         ],
         "mattermost_settings": dict(service.settings),
         "mattermost_secret_settings": {key: _secret(name) for key, name in service.secret_settings.items()},
+    }
+
+
+def _portal_vars(profile: Profile, portal: Portal) -> dict[str, Any]:
+    return {
+        "portal_hostname": next(site.hostname for site in profile.sites() if site.name == "portal"),
+        "portal_organisation": profile.organisation.name,
+        "portal_languages": list(portal.languages),
+        "portal_services": [
+            {"purpose": purpose, "hostname": service.hostname}
+            for purpose, service in profile.services.placed()
+        ],
+        "portal_links": portal.links.model_dump(exclude_none=True),
+        "portal_logo_path": portal.logo_file or "",
+        "portal_colours": asdict(colours.paint(portal.colours.accent, portal.colours.background)),
+        "portal_security_contact": f"mailto:{portal.security_contact or profile.organisation.contact}",
     }
 
 

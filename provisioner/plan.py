@@ -35,17 +35,16 @@ class Plan:
 def build(profile: Profile) -> Plan:
     """Return the steps for a profile without errors."""
     carried = {host: roles_of(profile, host) for host in profile.hosts}
-    services = profile.services.placed()
+    sites = list(profile.sites())
     found = [("base", role, "every host") for role in BASE_ROLES]
-    applications = dict.fromkeys(service.app for _, service in services)
+    applications = dict.fromkeys(site.app for site in sites)
     platform = dict.fromkeys(
         role for app in applications for role in APPLICATION_ROLES[app] if role not in applications
     )
     for role in platform:
         users = [app for app in applications if role in APPLICATION_ROLES[app]]
         found.append(("platform", role, f"for {', '.join(users)}"))
-    for purpose, service in services:
-        found.append(("apps", service.app, f"{purpose} at {service.hostname}"))
+    found += [("apps", site.app, f"{site.name} at {site.hostname}") for site in sites]
     return Plan(
         tuple(
             Step(layer, role, tuple(host for host in profile.hosts if role in carried[host]), why)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from provisioner.checks import Merged, concurrently, infra, outside
 from provisioner.checks.infra import Machine
-from provisioner.checks.outside import ChatTarget, Client, FilesTarget, HostTarget, WebTarget
+from provisioner.checks.outside import ChatTarget, Client, FilesTarget, HostTarget, PortalTarget, WebTarget
 from provisioner.checks.result import Check, Verdict
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
@@ -58,6 +59,7 @@ def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
             web=list(web.values()),
             files=_files_targets(web, vault),
             chat=_chat_targets(web, vault),
+            portal=_portal_targets(session.profile, web),
             hosts=[
                 HostTarget(
                     machine.name,
@@ -72,12 +74,15 @@ def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
 
 
 def _web_targets(session: Session, vault: Vault) -> dict[str, WebTarget]:
-    """Return every service as people's browsers meet it, by purpose."""
+    """Return every site as people's browsers meet it, by the service's purpose or ``portal``."""
     profile, authority = session.profile, _authority(session, vault)
-    return {
-        purpose: WebTarget(service.hostname, profile.hosts[profile.host_of(service)].address, authority)
-        for purpose, service in profile.services.placed()
+    targets = {
+        site.name: WebTarget(site.hostname, profile.hosts[profile.host_of(site)].address, authority)
+        for site in profile.sites()
     }
+    if profile.portal:
+        targets["portal"] = replace(targets["portal"], page=f"/{profile.portal.languages[0]}/")
+    return targets
 
 
 def _files_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[FilesTarget]:
@@ -91,6 +96,13 @@ def _chat_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[ChatTarget
     if "chat" not in web:
         return []
     return [ChatTarget(web["chat"], _ADMINISTRATOR, vault.values["mattermost_admin_password"])]
+
+
+def _portal_targets(profile: Profile, web: Mapping[str, WebTarget]) -> list[PortalTarget]:
+    if profile.portal is None:
+        return []
+    services = tuple(target for name, target in web.items() if name != "portal")
+    return [PortalTarget(web["portal"], profile.portal.languages, services)]
 
 
 def _authority(session: Session, vault: Vault) -> Path | None:

@@ -67,6 +67,7 @@ ChannelName = Annotated[str, _format("channel name"), AfterValidator(values.chec
 PluginId = Annotated[str, _format("plugin id"), AfterValidator(values.check_plugin_id)]
 Sha256 = Annotated[str, _format("SHA-256"), AfterValidator(values.check_sha256)]
 SettingName = Annotated[str, _format("setting"), AfterValidator(values.check_setting_name)]
+Colour = Annotated[str, _format("colour"), AfterValidator(values.check_colour)]
 MattermostSettings = Annotated[Mapping[SettingName, Any], AfterValidator(values.check_settings)]
 
 

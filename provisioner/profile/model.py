@@ -6,8 +6,8 @@ one value (``fields.py``); whatever needs two values is a rule (``rules.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, Field, StrictInt
 
@@ -31,6 +31,8 @@ from provisioner.profile.fields import (
     UserName,
     VariableName,
 )
+from provisioner.profile.portal import Portal
+from provisioner.profile.problem import ValuePath
 from provisioner.profile.services import Service, Services
 
 
@@ -198,6 +200,24 @@ class Secrets(Part):
     vault_password: VaultPasswordSource = Field(description="Where the password of `secrets.yml` comes from.")
 
 
+class Site(NamedTuple):
+    """What people reach under a host name of its own: a service, or the portal.
+
+    Attributes:
+        name: The service's purpose, or ``portal``.
+        app: The application that serves it; the portal's is ``portal``.
+        path: Where it stands in the profile.
+        hostname: Its host name.
+        host: Key of the host that it is placed on; None where the profile does not say.
+    """
+
+    name: str
+    app: str
+    path: ValuePath
+    hostname: str
+    host: str | None
+
+
 class Profile(Part):
     """One deployment."""
 
@@ -213,6 +233,9 @@ class Profile(Part):
         min_length=1, description="The machines, by a short name of your choice."
     )
     services: Services = Field(description="What people can use, by purpose; at least one.")
+    portal: Portal | None = Field(
+        None, description="The page that leads people to the services; without it there is none."
+    )
     tls: Tls = Field(
         default_factory=lambda: Tls.model_validate({}), description="Where certificates come from."
     )
@@ -224,10 +247,18 @@ class Profile(Part):
     )
     secrets: Secrets = Field(description="How generated secrets are kept.")
 
-    def host_of(self, service: Service) -> str:
-        """Return the key of the host that runs a service: the named one, or the only one."""
-        return service.host or next(iter(self.hosts))
+    def host_of(self, placed: Service | Site) -> str:
+        """Return the key of the host that runs a service or site: the named one, or the only one."""
+        return placed.host or next(iter(self.hosts))
+
+    def sites(self) -> Iterator[Site]:
+        """Return everything that has a host name."""
+        for purpose, service in self.services.placed():
+            yield Site(purpose, service.app, ("services", purpose), service.hostname, service.host)
+        if self.portal:
+            hostname = self.portal.hostname or self.organisation.domain
+            yield Site("portal", "portal", ("portal",), hostname, self.portal.host)
 
     def hostnames(self) -> tuple[str, ...]:
-        """Return the host names under which people reach the services."""
-        return tuple(service.hostname for _, service in self.services.placed())
+        """Return the host names under which people reach the sites."""
+        return tuple(site.hostname for site in self.sites())

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 
 from provisioner.errors import UsageError
-from provisioner.profile import editions, settings, sovereignty
+from provisioner.profile import colours, editions, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
-from provisioner.profile.model import Profile
+from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
 from provisioner.profile.sovereignty import Registry
 from provisioner.releases.catalogue import Catalogue
@@ -29,6 +29,12 @@ _CHAT_MEGABYTES = 512
 _USERS_PER_CHAT = 1000
 # How long before its end a release's end of support is said: an upgrade has to be planned and tried.
 _SUPPORT_NOTICE = timedelta(days=60)
+# What a public body's page has to lead to.
+_DUTIES = {
+    "imprint": "people must be able to see who is behind the page",
+    "privacy": "the GDPR (article 13) asks for a privacy statement",
+    "accessibility": "the Besluit digitale toegankelijkheid overheid asks for an accessibility statement",
+}
 _DOCUMENTATION_NETWORKS = tuple(
     ip_network(network) for network in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 )
@@ -46,6 +52,7 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry, today: dat
     yield from check_support(profile, catalogue, today)
     yield from check_memory(profile)
     yield from check_apps(profile)
+    yield from check_portal(profile)
     yield from settings.check(profile)
     yield from editions.check(profile, catalogue)
     yield from sovereignty.check(profile, registry)
@@ -63,11 +70,11 @@ def check_services(profile: Profile) -> Iterator[Finding]:
 
 
 def check_placement(profile: Profile) -> Iterator[Finding]:
-    """Every service names a host that exists; every host has a service."""
+    """Every site names a host that exists; every host has a site."""
     used = set()
-    for purpose, service in profile.services.placed():
-        path: ValuePath = ("services", purpose)
-        if service.host is None and len(profile.hosts) > 1:
+    for site in profile.sites():
+        path = site.path
+        if site.host is None and len(profile.hosts) > 1:
             known = ", ".join(profile.hosts)
             yield Finding(
                 path,
@@ -76,15 +83,15 @@ def check_placement(profile: Profile) -> Iterator[Finding]:
                 because=(("hosts",), (*path, "host")),
                 at_key=True,
             )
-        elif service.host is not None and service.host not in profile.hosts:
+        elif site.host is not None and site.host not in profile.hosts:
             yield Finding(
                 (*path, "host"),
-                f"there is no host {service.host}",
-                suggest(service.host, profile.hosts) or f"Known hosts: {', '.join(profile.hosts)}.",
+                f"there is no host {site.host}",
+                suggest(site.host, profile.hosts) or f"Known hosts: {', '.join(profile.hosts)}.",
                 because=(("hosts",),),
             )
         else:
-            used.add(profile.host_of(service))
+            used.add(profile.host_of(site))
     for name in profile.hosts:
         if used and name not in used:
             yield Finding(
@@ -118,22 +125,22 @@ def check_addresses(profile: Profile) -> Iterator[Finding]:
 
 
 def check_hostnames(profile: Profile) -> Iterator[Finding]:
-    """No two services have one host name; names belong to the organisation's domain."""
+    """No two sites have one host name; names belong to the organisation's domain."""
     domain = profile.organisation.domain
-    first: dict[str, str] = {}
-    for purpose, service in profile.services.placed():
-        path: ValuePath = ("services", purpose, "hostname")
-        other = first.setdefault(service.hostname, purpose)
-        if other != purpose:
+    first: dict[str, Site] = {}
+    for site in profile.sites():
+        path = (*site.path, "hostname")
+        other = first.setdefault(site.hostname, site)
+        if other != site:
             yield Finding(
                 path,
-                f"{service.hostname} is the host name of service {other} already",
-                because=(("services", other, "hostname"),),
+                f"{site.hostname} is the host name of service {other.name} already",
+                because=((*other.path, "hostname"), ("organisation", "domain")),
             )
-        if service.hostname != domain and not service.hostname.endswith(f".{domain}"):
+        if site.hostname != domain and not site.hostname.endswith(f".{domain}"):
             yield Finding(
                 path,
-                f"{service.hostname} is not under the organisation's domain {domain}",
+                f"{site.hostname} is not under the organisation's domain {domain}",
                 "Check both for a typing error; a name elsewhere works when its DNS is yours.",
                 Severity.WARNING,
                 because=(("organisation", "domain"),),
@@ -271,3 +278,44 @@ def check_apps(profile: Profile) -> Iterator[Finding]:
                 f"{app} is in apps_enabled too",
                 "Keep one of the two.",
             )
+
+
+def check_portal(profile: Profile) -> Iterator[Finding]:
+    """The portal's page can be read, and leads to what an organisation has to show."""
+    if profile.portal is None:
+        return
+    accent, background = profile.portal.colours.accent, profile.portal.colours.background
+    path: ValuePath = ("portal", "colours")
+    if complaint := _complain(colours.TEXT, background):
+        yield Finding(
+            (*path, "background"),
+            f"text in {complaint}",
+            "Choose a lighter one; for people who prefer a dark page there is one already.",
+        )
+    elif complaint := _complain(accent, background):
+        yield Finding(
+            (*path, "accent"),
+            complaint,
+            "Choose a darker one.",
+            because=((*path, "background"),),
+        )
+    for name, what in _DUTIES.items():
+        if getattr(profile.portal.links, name) is None:
+            yield Finding(
+                ("portal", "links"),
+                f"{name} is missing: {what}",
+                f"Add {name}: https://... under portal.links.",
+                Severity.WARNING,
+                because=(("portal", "links", name),),
+                at_key=True,
+            )
+    if (logo := profile.portal.logo_file) and not logo.lower().endswith((".svg", ".png")):
+        yield Finding(("portal", "logo_file"), f"{logo} is neither .svg nor .png")
+
+
+def _complain(colour: str, background: str) -> str:
+    """Return what is wrong with a colour on a background, if anything."""
+    least, ratio = colours.LEAST_CONTRAST, colours.contrast(colour, background)
+    shown = math.floor(ratio * 100) / 100  # never more than it is: 4.499 is not 4.5
+    told = f"{colour} on {background} has a contrast of {shown:.2f}, and WCAG 2.2 (1.4.3) asks for {least}"
+    return told if ratio < least else ""

@@ -22,6 +22,8 @@ def check(profile: Profile) -> Iterator[Finding]:
         _, finding = _read(("tls", "ca_certificate_file"), file, _ISSUER)
         yield from filter(None, [finding])
     yield from _check_chat(profile)
+    if profile.portal and profile.portal.logo_file:
+        yield from filter(None, [_read(("portal", "logo_file"), profile.portal.logo_file)[1]])
     if profile.tls.issuer == "provided" and profile.tls.provided:
         yield from _check_provided(profile)
 

@@ -358,6 +358,20 @@ def check_setting_name(text: str) -> str:
     return text
 
 
+def check_colour(text: str) -> str:
+    """A colour as six hexadecimal digits, in lower case."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise MalformedValue("is not a colour", 'Write it in quotes as "#rrggbb", such as "#1d4f7c".')
+    return text.lower()
+
+
+def refuse_repetition(items: tuple[str, ...]) -> tuple[str, ...]:
+    """A list in which nothing stands twice."""
+    if twice := next((item for item in items if items.count(item) > 1), None):
+        raise MalformedValue(f"holds {twice} twice", "Keep one.")
+    return items
+
+
 def refuse_bool(value: object) -> object:
     """Keep ``true`` from being taken for 1."""
     if isinstance(value, bool):

@@ -59,6 +59,7 @@ def test_the_normal_form_is_accepted_and_stays(check: object) -> None:
         (values.check_ip_network, "192.0.2.1", "192.0.2.1/32"),
         (values.check_country, "nl", "NL"),
         (values.check_text, "  a b ", "a b"),
+        (values.check_colour, "#00695C", "#00695c"),
         (
             values.check_ssh_public_key,
             "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQ== me@x",
@@ -81,6 +82,8 @@ def test_normal_forms(check: object, given_text: str, normal: str) -> None:
         (values.check_host_name, "a" * 64 + ".example"),
         (values.check_host_name, ".".join(["a" * 50] * 6)),
         (values.check_host_name, "a.example\n"),
+        (values.check_colour, "#fff"),
+        (values.check_colour, "blue"),
         (values.check_label, "1a"),
         (values.check_label, "a_b"),
         (values.check_label, "localhost"),
