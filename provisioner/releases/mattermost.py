@@ -1,8 +1,7 @@
 """What is particular to Mattermost's release archives: which edition one is, by what it carries.
 
 Both editions have the same folders and programs, and an Enterprise archive is named like a plain one. What tells them
-apart is put there by the vendor's packaging (``server/build/release.mk``, target ``package-prep``): one licence file or
-the other, and the packages of the closed source in the server's program.
+apart is the licence file that the vendor's packaging puts there (``server/build/release.mk``, ``package-prep``).
 """
 
 from __future__ import annotations
