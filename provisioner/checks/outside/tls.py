@@ -71,7 +71,7 @@ def check_suites(target: WebTarget) -> Finding:
         accepted.append(handshake.suite)
     phase_out = [suite for suite in accepted if _PHASE_OUT_SUITE.fullmatch(suite)]
     bad = [suite for suite in accepted if not _SUFFICIENT_SUITE.fullmatch(suite) and suite not in phase_out]
-    if offer(target, "-tls1_3", "-ciphersuites", _REFUSED_TLS13_SUITES):
+    if offer(target, "-tls1_3", *ANY_SUITE, "-ciphersuites", _REFUSED_TLS13_SUITES):
         bad.append(_REFUSED_TLS13_SUITES)
     seen = f"TLS 1.2: {', '.join(accepted) or 'none'}; an ordinary client gets {greeting.suite}"
     if bad:

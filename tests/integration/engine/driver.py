@@ -5,6 +5,7 @@ Usage: driver.py CONTENT local|ssh VERB ...; with ``local`` the tasks run on thi
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 def main() -> None:
     """Be the command."""
+    # A shell ignores these in what it starts in the background, and so the tests would for all their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     content, connection, *arguments = sys.argv[1:]
     root = Path(content)
     session.locate = lambda: Content(root / "playbooks", root / "roles", root / "tests", ROOT / "ansible.cfg")
