@@ -82,3 +82,13 @@ def test_another_digest_than_the_known_one_is_final(tmp_path: Path) -> None:
     path = pack(PROGRAMS | TEAM, tmp_path / "a.tar.gz", root="mattermost")
     assessment = judge(path, replace(release_of("team"), digest=Digest("f" * 64, "test")))
     assert assessment.unacceptable[0].startswith("digest: ")
+
+
+def test_a_double_is_known_as_one_and_of_the_edition_that_it_stands_for(tmp_path: Path) -> None:
+    double = PROGRAMS | TEAM | {"SOVSTACK-CONTRACT-DOUBLE": b""}
+    path = pack(double, tmp_path / "a.tar.gz", root="mattermost")
+    assessment = judge(path, release_of("team"))
+    assert [gate.name for gate in assessment.gates] == ["archive", "identity", "contract double"]
+    assert assessment.is_double
+    assert assessment.unacceptable == ()
+    assert judge(path, release_of("enterprise")).unacceptable
