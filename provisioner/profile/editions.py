@@ -26,6 +26,13 @@ _SIGN_ON_SETTINGS = tuple(
         ("Ldap", "EnableSync"),
     ]
 )
+_LICENSED_SETTINGS = (
+    "ClusterSettings.Enable",
+    "ComplianceSettings.Enable",
+    "GuestAccountsSettings.Enable",
+    "MetricsSettings.Enable",
+    "ServiceSettings.EnforceMultifactorAuthentication",
+)
 _ENTRY_USERS = 50
 
 
@@ -36,7 +43,9 @@ def check(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
         return
     yield from _check_licence(service)
     yield from _check_users(profile, service, catalogue)
-    yield from _check_sign_on(service)
+    if service.edition == "team":
+        yield from _check_sign_on(service)
+        yield from _check_features(service)
     if service.edition == "entry":
         yield from _check_entry(profile)
 
@@ -103,14 +112,31 @@ def _check_sign_on(service: MattermostService) -> Iterator[Finding]:
     Team Edition has none since v11: GitLab's moved to Professional (mattermost#33848, and
     ``server/config/client.go``, which offers it with ``license.Features.OpenId`` only); the others never were in it.
     """
-    if service.edition != "team":
-        return
     for name in _SIGN_ON_SETTINGS:
         if service.settings.get(name):
             yield Finding(
                 (*_CHAT, "settings", name),
                 "asks for single sign-on, which Team Edition does not have",
                 f"There are three ways: {_LICENCE}, another chat application, or accounts of Mattermost's own.",
+                because=(_EDITION,),
+                at_key=True,
+            )
+
+
+def _check_features(service: MattermostService) -> Iterator[Finding]:
+    """Settings of features that need a licence are told to do nothing in Team Edition.
+
+    Guests, a second factor for everybody, compliance exports, clusters and metrics are commercial
+    (``product-overview/editions-and-offerings.rst`` of the vendor's documentation); the server passes over their
+    settings without a licence.
+    """
+    for name in _LICENSED_SETTINGS:
+        if service.settings.get(name):
+            yield Finding(
+                (*_CHAT, "settings", name),
+                "does nothing in Team Edition: the feature needs a licence",
+                f"Remove it, or choose {_LICENCE}.",
+                Severity.WARNING,
                 because=(_EDITION,),
                 at_key=True,
             )
