@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: WCAG 2.2, success criterion 1.4.3 (AA), for text of ordinary size.
 LEAST_CONTRAST = 4.5
+#: Criterion 1.4.6 (AAA): nobody chose the dark accent, so it may as well be read easily.
+_DARK_CONTRAST = 7
 TEXT = "#1b1f24"
 _DARK_BACKGROUND = "#14181d"
 _DARK_TEXT = "#eef1f4"
@@ -51,6 +53,6 @@ def _lighten(colour: str) -> str:
             round(channel + (_WHITE - channel) * hundredths / 100) for channel in bytes.fromhex(colour[1:])
         )
         lightened = f"#{mixed.hex()}"
-        if contrast(lightened, _DARK_BACKGROUND) >= LEAST_CONTRAST:
+        if contrast(lightened, _DARK_BACKGROUND) >= _DARK_CONTRAST:
             break
     return lightened
