@@ -40,7 +40,8 @@ _FORMAT = r"${db:Status-Status}\t${Package}\t${Version}\t${Architecture}\n"
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
+        argument_spec={"names": {"type": "list", "elements": "str", "required": True}},
+        supports_check_mode=True,
     )
     names = set(module.params["names"])
     _, output, _ = module.run_command(["dpkg-query", "--show", "--showformat", _FORMAT], check_rc=True)

@@ -253,7 +253,7 @@ def known_team(kind: str = "P", shown: str = "Wmo", delete_at: int = 0) -> dict[
     """Answers of a server that has the team and its channel."""
     channel = {"id": "c", "display_name": shown, "type": kind, "delete_at": delete_at}
     return {
-        "teams/name/zorg": {"id": "t", "display_name": "Zorg"},
+        "teams/name/zorg": {"id": "t", "display_name": "Zorg", "delete_at": 0},
         "teams/t/channels/name/wmo?include_deleted=true": channel,
     }
 
@@ -292,6 +292,15 @@ def test_archived_channel_stays_archived(mattermost: tuple[Mattermost, Path]) ->
     teams.ensure_team(teams.Server(module), TEAM)
     assert server.changes == []
     assert "archived" in module.warnings[0]
+
+
+def test_archived_team_stays_archived(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {"teams/name/zorg": {"id": "t", "display_name": "Anders", "delete_at": 1}}
+    module = Module(path)
+    teams.ensure_team(teams.Server(module), TEAM)
+    assert server.changes == []
+    assert module.warnings == ["The team zorg is archived, and stays so."]
 
 
 def test_dry_run_says_what_it_would_do_and_does_nothing(mattermost: tuple[Mattermost, Path]) -> None:
