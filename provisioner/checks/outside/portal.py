@@ -79,7 +79,7 @@ def check_security_txt(target: PortalTarget) -> Finding:
     if kind not in ("text/plain", "text/plain;charset=utf-8"):
         problems.append(f"is sent as {kind or 'nothing'}, not as text/plain in UTF-8")
     for service in target.services:
-        answer = fetch(service, security_txt.PATH)
+        answer = fetch(service, security_txt.PATH, trusted=False)
         if answer.first("location") != url:
             where = answer.first("location") or "nowhere"
             problems.append(f"{service.hostname} does not lead to it: {answer.status} to {where}")

@@ -70,5 +70,5 @@ def _find_end_faults(ends: list[str], now: datetime) -> list[str]:
     except (ValueError, TypeError):  # TypeError: no time zone
         return [f"has an Expires that is no moment with a time zone (RFC 3339): {ends[0]}"]
     if days < LEAST_DAYS:
-        return [f"ends in {days:.0f} days, at {ends[0]}" if days > 0 else f"ended at {ends[0]}"]
-    return [f"ends only in {days:.0f} days, at {ends[0]}"] if days > MOST_DAYS else []
+        return [f"ends in {int(days)} days, at {ends[0]}" if days > 0 else f"ended at {ends[0]}"]
+    return [f"ends only in {int(days)} days, at {ends[0]}"] if days > MOST_DAYS else []
