@@ -140,7 +140,9 @@ def test_the_page_is_accessible_at_every_width_light_and_dark(tab: Tab, language
             for scheme in ("light", "dark"):
                 tab.show(width=width, scheme=scheme)
                 assert not find_violations(tab), f"{width} pixels, {scheme}"
-                overflow = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+                overflow = tab.evaluate(
+                    "(page => page.scrollWidth - page.clientWidth)(document.documentElement)"
+                )
                 assert overflow <= 0, f"{width} pixels: {overflow} to scroll sideways"
 
 
