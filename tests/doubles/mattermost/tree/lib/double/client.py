@@ -167,17 +167,17 @@ class Incomplete(Failed):
 
     def __init__(self, problems: Sequence[str]) -> None:
         count = f"{len(problems)} error{'s' * (len(problems) > 1)} occurred"
-        super().__init__(f"{count}:\n" + "".join(f"\t* {problem}\n" for problem in problems))
+        super().__init__(f"{count}:\n" + "".join(f"\t* {problem}\n" for problem in problems) + "\n")
 
 
 def for_each(
-    printer: Printer,
-    words: Sequence[str],
-    find: Callable[[str], Any],
-    act: Callable[[Any], object],
-    missing: str,
+    words: Sequence[str], find: Callable[[str], Any], act: Callable[[Any], object], missing: str
 ) -> None:
-    """Do something with each thing that is named, and go on when one is not there or the server says no."""
+    """Do something with each thing that is named, and go on when one is not there or the server says no.
+
+    Raises:
+        Incomplete: Not all of it was done; nothing but this is printed then.
+    """
     problems = []
     for word in words:
         found = find(word)
@@ -188,7 +188,6 @@ def for_each(
                 continue
             except Failed as error:
                 problem = str(error)
-        printer.complain(problem)
         problems.append(problem)
     if problems:
         raise Incomplete(problems)

@@ -128,7 +128,7 @@ def user_search(client: Client, printer: Printer, invocation: Invocation) -> Non
         printer.say(line * bool(found) + text, user)
         found.append(user)
 
-    for_each(printer, invocation.arguments, client.user, show, "user {} not found")
+    for_each(invocation.arguments, client.user, show, "user {} not found")
 
 
 @command("user list")
@@ -155,7 +155,7 @@ def _set_active(active: bool) -> Command:
         def act(user: Any) -> None:
             client.ask("PUT", f"/users/{user['id']}/active", {"active": active})
 
-        for_each(printer, invocation.arguments, client.user, act, "user {} not found")
+        for_each(invocation.arguments, client.user, act, "user {} not found")
 
     return run
 
@@ -173,9 +173,9 @@ def user_delete(client: Client, printer: Printer, invocation: Invocation) -> Non
         printer.say(f"Deleted user '{user['username']}'", user)
 
     try:
-        for_each(printer, invocation.arguments, client.user, act, "user {} not found")
-    except Incomplete:
-        return  # the real one says what went wrong and ends well
+        for_each(invocation.arguments, client.user, act, "user {} not found")
+    except Incomplete as error:
+        printer.complain(str(error))  # and end well, as the real one does
 
 
 @command("user change-password")
@@ -199,7 +199,7 @@ def user_verify(client: Client, printer: Printer, invocation: Invocation) -> Non
         client.ask("POST", f"/users/{user['id']}/email/verify/member")
         printer.say(f"User {user['username']} verified", user)
 
-    for_each(printer, invocation.arguments, client.user, act, "user {} not found")
+    for_each(invocation.arguments, client.user, act, "user {} not found")
 
 
 @command("roles system-admin")
@@ -212,7 +212,7 @@ def roles_system_admin(client: Client, printer: Printer, invocation: Invocation)
             text = f'System admin role assigned to user "{user["username"]}". Current roles are: {", ".join(roles)}'
             printer.say(text, text)
 
-    for_each(printer, invocation.arguments, client.user, act, "user {} not found")
+    for_each(invocation.arguments, client.user, act, "user {} not found")
 
 
 @command("team create")
@@ -265,7 +265,7 @@ def team_delete(client: Client, printer: Printer, invocation: Invocation) -> Non
         client.ask("DELETE", f"/teams/{team['id']}", permanent="true")
         printer.say(f"Deleted team '{team['name']}'", team)
 
-    for_each(printer, invocation.arguments, client.team, act, 'unable to find team "{}"')
+    for_each(invocation.arguments, client.team, act, 'unable to find team "{}"')
 
 
 @command("team users add")
@@ -278,7 +278,6 @@ def team_users_add(client: Client, printer: Printer, invocation: Invocation) -> 
         user = client.user(word)
         if user is None:
             problems.append(f"can't find user '{word}'")
-            printer.complain(problems[-1])
             continue
         try:
             client.ask("POST", f"/teams/{team['id']}/members", {"team_id": team["id"], "user_id": user["id"]})
@@ -298,7 +297,7 @@ def team_users_remove(client: Client, printer: Printer, invocation: Invocation) 
     def act(user: Any) -> None:
         client.ask("DELETE", f"/teams/{team['id']}/members/{user['id']}")
 
-    for_each(printer, invocation.arguments[1:], client.user, act, "user {} not found")
+    for_each(invocation.arguments[1:], client.user, act, "user {} not found")
 
 
 @command("channel create")
@@ -325,7 +324,7 @@ def channel_list(client: Client, printer: Printer, invocation: Invocation) -> No
             for channel in client.pages(f"/teams/{team['id']}/channels{path}"):
                 printer.say(channel["name"] + remark, channel)
 
-    for_each(printer, invocation.arguments, client.team, act, 'unable to find team "{}"')
+    for_each(invocation.arguments, client.team, act, 'unable to find team "{}"')
 
 
 @command("channel users add")
@@ -354,7 +353,7 @@ def _change_channel_users(client: Client, printer: Printer, invocation: Invocati
         else:
             client.ask("DELETE", f"{members}/{user['id']}")
 
-    for_each(printer, invocation.arguments[1:], client.user, act, "user {} not found")
+    for_each(invocation.arguments[1:], client.user, act, "user {} not found")
 
 
 @command("channel modify")
@@ -376,7 +375,7 @@ def channel_delete(client: Client, printer: Printer, invocation: Invocation) -> 
         client.ask("DELETE", f"/channels/{channel['id']}", permanent="true")
         printer.say(f"Deleted channel '{channel['name']}'", channel)
 
-    for_each(printer, invocation.arguments, client.channel, act, 'unable to find channel "{}"')
+    for_each(invocation.arguments, client.channel, act, 'unable to find channel "{}"')
 
 
 def _require_confirmation(invocation: Invocation) -> None:
@@ -388,7 +387,10 @@ def _require_confirmation(invocation: Invocation) -> None:
 
 @command("plugin list")
 def plugin_list(client: Client, printer: Printer, invocation: Invocation) -> None:
-    found = client.ask("GET", "/plugins")
+    try:
+        found = client.ask("GET", "/plugins")
+    except Failed as error:
+        raise Failed(f"Unable to list plugins. Error: {error}") from error
     if printer.as_json:
         printer.say("", found)
         return

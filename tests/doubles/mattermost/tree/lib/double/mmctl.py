@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import client_commands  # noqa: F401  its functions register themselves
-from .client import PLAYED, Client, Failed, Incomplete, Printer
+from .client import PLAYED, Client, Failed, Printer
 from .contract import INTERFACE, VERSION, Refusal
 from .flags import Invocation, read
 
@@ -55,15 +55,8 @@ def _run(invocation: Invocation, settings: Mapping[str, Any]) -> None:
     if not settings.get("local"):
         print("Warning: No credentials found, assuming --local mode", file=sys.stderr)
     client = Client(Path(str(settings["local-socket-path"])))
-    failure = None
-    try:
-        PLAYED[invocation.command](client, printer, invocation)
-    except (Failed, Refusal) as error:
-        failure = error
-    if failure is None or isinstance(failure, Incomplete):
-        printer.flush()
-    if failure is not None:
-        raise failure
+    PLAYED[invocation.command](client, printer, invocation)
+    printer.flush()
     *_, group, verb = ["", *invocation.command.split()]
     if verb == "list" and not settings.get("no-stat"):
         printer.count(group)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .configuration import Configuration
-from .contract import MOST_USERS, ApiError, invalid, is_id, new_id, now
+from .contract import MOST_USERS, ApiError, is_id, new_id, now
 from .database import UNIQUE_VIOLATION, Database, insert, page
 from .passwords import check_password, hash_password
 from .postgres import Connection, DatabaseError
@@ -228,7 +228,7 @@ class People:
     def set_roles(self, user_id: str, roles: str) -> None:
         known = {"system_user", "system_admin", "system_guest", "system_post_all", "system_user_access_token"}
         if not roles.split() or not set(roles.split()) <= known:
-            raise invalid("roles")
+            raise ApiError("app.role.check_roles_exist.role_not_found", 400, "There is no such role.")
         self.get(user_id)
         self._update(user_id, {"roles": roles})
         with self._database.transaction() as connection:
@@ -371,7 +371,7 @@ def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
         "nickname": row["nickname"], "first_name": row["firstname"], "last_name": row["lastname"],
         "position": row["position"], "roles": row["roles"], "notify_props": json.loads(row["notifyprops"]),
         "last_password_update": row["lastpasswordupdate"], "locale": row["locale"],
-        "timezone": json.loads(row["timezone"]), "disable_welcome_email": False,
+        "timezone": json.loads(row["timezone"]), "disable_welcome_email": False, "remote_id": "",
     }  # fmt: skip
     if row["emailverified"]:
         user["email_verified"] = True

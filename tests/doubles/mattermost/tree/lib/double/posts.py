@@ -98,7 +98,6 @@ def _as_list(posts: list[dict[str, Any]]) -> dict[str, Any]:
         "posts": {post["id"]: post for post in posts},
         "next_post_id": "",
         "prev_post_id": "",
-        "has_next": False,
         "first_inaccessible_post_time": 0,
     }
 
@@ -110,5 +109,5 @@ def _post(row: Mapping[str, Any]) -> dict[str, Any]:
         "channel_id": row["channelid"], "root_id": row["rootid"], "original_id": row["originalid"],
         "message": row["message"], "type": row["type"], "props": json.loads(row["props"]),
         "hashtags": row["hashtags"], "file_ids": json.loads(row["fileids"]), "pending_post_id": "",
-        "reply_count": 0, "last_reply_at": 0, "participants": None, "metadata": {},
+        "reply_count": 0, "last_reply_at": 0, "participants": None, "metadata": {}, "remote_id": "",
     }  # fmt: skip

@@ -49,7 +49,7 @@ class Teams:
             "allowopeninvite": bool(fields.get("allow_open_invite")),
         }  # fmt: skip
         with self._database.transaction() as connection:
-            insert(connection, "teams", team, "app.team.save.existing.app_error")
+            insert(connection, "teams", team, "store.sql_team.save_team.existing.app_error")
             for default, title in _DEFAULT_CHANNELS.items():
                 self._channels.insert(
                     connection, {"team_id": team["id"], "name": default, "display_name": title, "type": "O"}

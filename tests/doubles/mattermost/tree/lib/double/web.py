@@ -108,11 +108,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         headers = [("Content-Type", "application/json"), ("X-Request-Id", new_id())]
-        headers += [("X-Version-Id", f"{VERSION}.{VERSION}.double.false"), ("Vary", "Accept-Encoding")]
+        headers += [
+            ("X-Version-Id", f"{VERSION}.{VERSION}.double.false"),
+            ("Vary", "Accept-Encoding"),
+            ("Permissions-Policy", ""),
+        ]
         headers += [("Expires", "0")] if self.command == "GET" else []
         if answer.session:
             headers += [("Token", answer.session.token), *self._cookies(answer.session)]
-        self._write(answer.status, headers, json.dumps(answer.content).encode() + b"\n")
+        self._write(
+            answer.status, headers, json.dumps(answer.content, separators=(",", ":")).encode() + b"\n"
+        )
 
     def _cookies(self, session: Session) -> list[tuple[str, str]]:
         if self.headers.get("X-Requested-With") != "XMLHttpRequest":

@@ -10,11 +10,7 @@ from ..contract import ApiError
 def create_post(api: Api, request: Request) -> Answer:
     fields = request.fields("post")
     channel_id = str(fields.get("channel_id") or "")
-    # Even an administrator writes only where they are.
-    if channel_id not in {""} and request.who.user_id not in api.channels.ids_of_members(channel_id):
-        raise ApiError(
-            "api.context.permissions.app_error", 403, "You do not have the appropriate permissions."
-        )
+    request.require(request.who.user_id in api.channels.ids_of_members(channel_id), "create_post")
     found = api.channels.get(channel_id)
     if found["delete_at"]:
         raise ApiError(

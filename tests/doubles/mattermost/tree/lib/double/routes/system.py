@@ -104,9 +104,11 @@ def get_limits(api: Api, request: Request) -> Answer:
 @route("GET /api/v4/plugins")
 def list_plugins(api: Api, request: Request) -> Answer:
     request.require(False, "sysconsole_read_plugins")
+    if not api.configuration["PluginSettings.Enable"]:
+        raise ApiError("app.plugin.disabled.app_error", 501, "Plugins have been disabled.")
     states = api.configuration["PluginSettings.PluginStates"]
     sides: dict[str, list[Any]] = {"active": [], "inactive": []}
     for manifest in installed(Path(api.configuration["PluginSettings.Directory"])):
-        enabled = api.configuration["PluginSettings.Enable"] and states.get(manifest["id"], {}).get("Enable")
+        enabled = states.get(manifest["id"], {}).get("Enable")
         sides["active" if enabled else "inactive"].append(manifest)
     return Answer(sides)

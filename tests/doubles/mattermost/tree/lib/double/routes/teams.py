@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ..api import OK, Answer, Api, Request, route
 from ..contract import ApiError, invalid, is_id
+from ..people import LOCAL
 
 
 @route("POST /api/v4/teams")
 def create_team(api: Api, request: Request) -> Answer:
-    return Answer(api.teams.create(request.fields("team"), request.who), 201)
+    fields = dict(request.fields("team"))
+    if request.who is not LOCAL:
+        fields["email"] = api.people.get(request.who.user_id)["email"]
+    return Answer(api.teams.create(fields, request.who), 201)
 
 
 @route("GET /api/v4/teams")

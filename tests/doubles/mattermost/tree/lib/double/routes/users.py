@@ -90,7 +90,8 @@ def change_active(api: Api, request: Request) -> Answer:
 
 
 def _require_may_deactivate(api: Api, request: Request, *, themselves: bool) -> None:
-    request.require(themselves, "edit_other_users")
+    if not themselves and not request.who.is_admin:
+        raise ApiError("api.user.update_active.permissions.app_error", 403, "You may not do that to others.")
     if (
         themselves
         and not request.who.is_admin
