@@ -37,7 +37,17 @@ def test_probe_passes_on_a_good_server(probe: Probe, openssl_server: Serve) -> N
     [
         (tls.check_versions, ("-cipher", "ALL:@SECLEVEL=0"), "TLS 1.0"),
         (tls.check_suites, ("-cipher", "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES256-GCM-SHA384"), "AES256-SHA"),
-        (tls.check_suites, ("-ciphersuites", "TLS_AES_128_CCM_8_SHA256:TLS_AES_256_GCM_SHA384"), "CCM_8"),
+        (
+            tls.check_suites,
+            # OpenSSL 3.5 takes its short tags for too weak at its ordinary security level.
+            (
+                "-cipher",
+                "ECDHE+AESGCM:@SECLEVEL=0",
+                "-ciphersuites",
+                "TLS_AES_128_CCM_8_SHA256:TLS_AES_256_GCM_SHA384",
+            ),
+            "CCM_8",
+        ),
         (tls.check_key_exchange, ("-groups", "X25519:P-256:ffdhe2048"), "ffdhe2048"),
         (tls.check_key_exchange, ("-groups", "P-224:X25519:P-256"), "secp224r1"),
         (tls.check_signatures, (), "SHA-224"),
