@@ -124,9 +124,11 @@ def start_machines(debian: str) -> tuple[list[Machine], str]:
 
 
 def write_profile(folder: Path, address: str, debian: str) -> Path:
-    """Write the lab's profile for the bench's first machine."""
+    """Write the lab's profile for the bench's first machine, with files alone: that is what the floor is, too."""
     text = (CHECKOUT / "inventories" / "lab" / "profile.yml").read_text()
-    profile: dict[str, Any] = yaml.safe_load(text)
+    whole: dict[str, Any] = yaml.safe_load(text)
+    profile = {key: whole[key] for key in ("version", "organisation", "sovereignty", "hosts", "tls")}
+    profile["services"] = {"files": whole["services"]["files"]}
     (host,) = profile["hosts"].values()
     host |= {"address": address, "debian": int(debian)}
     host["ssh"]["key_file"] = str(record.lab_home() / "id_ed25519")

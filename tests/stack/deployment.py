@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from doubles.nextcloud.build import build
+from doubles.mattermost import build as mattermost_double
+from doubles.nextcloud import build as nextcloud_double
 
 from provisioner.checks.shell import Shell
 from provisioner.errors import HostUnreachable
@@ -60,12 +61,14 @@ class Deployment:
         lab: Name of the lab.
         archives: Options that say where releases come from.
         cache: Cache directory when it is not the user's own.
+        versions: Of the real releases that are deployed although they are not the default, by service.
     """
 
     root: Path
     lab: str
     archives: tuple[str, ...]
     cache: Path | None
+    versions: Mapping[str, str]
 
     @property
     def folder(self) -> Path:
@@ -179,6 +182,8 @@ class Deployment:
         host = profile["hosts"]["main"]
         host["address"] = self.machine["address"]
         host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
+        for service, version in self.versions.items():
+            profile["services"][service]["version"] = version
         profile["secrets"] = {"vault_password": {"file": str(self.root / "vault-password")}}
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "profile.yml").write_text(yaml.safe_dump(profile, sort_keys=False))
@@ -200,20 +205,43 @@ def deploying(lab: str, archive: str = "auto", *, directory: Path | None = None)
         cache = None
         if archive != "real":
             (root / "doubles").mkdir()
-            build(root / "doubles")
+            nextcloud_double.build(root / "doubles")
+            mattermost_double.build(root / "doubles")
             options = ("--releases-from", str(root / "doubles"), "--allow-doubles")
         if archive == "double":
             cache = root / "cache"
             cache.mkdir()
             base = os.environ.get("SOVSTACK_CACHE_DIR") or f"{Path.home()}/.cache/sovstack"
             (cache / "lab").symlink_to(Path(base) / "lab")  # base images take a minute; they are the same
-        deployment = Deployment(root, lab, options, cache)
+        deployment = Deployment(root, lab, options, cache, {} if archive == "double" else _cached_versions())
         try:
             deployment.command("up", lab)
             deployment.write_profile()
             yield deployment
         finally:
             deployment.command("down", lab)
+
+
+def _cached_versions() -> dict[str, str]:
+    """Return, for services whose default release is not in the user's cache, the latest that is."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "provisioner", "releases", "list", "--output", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = {}
+    for service, application in (("files", "nextcloud"), ("chat", "mattermost")):
+        cached = [
+            release
+            for release in json.loads(listed)["releases"]
+            if release["application"] == application and release["cached"]
+        ]
+        if cached and not any(release["default"] for release in cached):
+            found[service] = max(cached, key=lambda one: [int(part) for part in one["version"].split(".")])[
+                "version"
+            ]
+    return found
 
 
 def end_group(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:

@@ -31,7 +31,14 @@ _RANDOM = (
     "*.pyc",
 )
 # Where only shape, mode and owner count.
-_SHAPE = ("/srv", "/var/lib/nextcloud", "/var/log/nextcloud", "/var/log/nginx", "/etc/sovstack")
+_SHAPE = (
+    "/srv",
+    "/var/lib/nextcloud",
+    "/var/lib/mattermost",
+    "/var/log/nextcloud",
+    "/var/log/nginx",
+    "/etc/sovstack",
+)
 _SHAPE_DEPTH = 3
 
 _LIST_FILES = r"""
@@ -71,7 +78,9 @@ _USERS = (
     " for user in www-data postgres; do printf '%s groups\\t' $user; id -nG $user; done"
 )
 _RULES = "nft --stateless list ruleset"
-_SCHEMA = "runuser -u postgres -- pg_dump --schema-only nextcloud"
+_SCHEMA = (
+    "for database in nextcloud mattermost; do runuser -u postgres -- pg_dump --schema-only $database; done"
+)
 _QUERIES = {
     "roles": ("postgres", "select rolname, rolsuper, rolcanlogin, rolcreatedb from pg_roles"),
     "databases": (
@@ -81,6 +90,9 @@ _QUERIES = {
     ),
     "migrations": ("nextcloud", "select app, version from oc_migrations"),
     "groups": ("nextcloud", "select gid, uid from oc_group_user"),
+    "teams": ("mattermost", "select name, displayname, type from teams"),
+    "channels": ("mattermost", "select name, displayname, type from channels where type in ('O', 'P')"),
+    "chat users": ("mattermost", "select username, roles, deleteat > 0 from users"),
 }
 
 # Settings that say when or where something happened.
