@@ -130,6 +130,28 @@ def test_everything_comes_back_after_a_reboot(deployment: Deployment) -> None:
     assert outcome.bad_checks() == []
 
 
+def test_killed_services_come_back(deployment: Deployment) -> None:
+    """Every service that people or other services talk to is killed, all at once; nobody does anything about it."""
+    services = "nginx.service php*-fpm.service postgresql@*.service valkey-server.service mattermost.service"
+    units = deployment.host(f"systemctl list-units --plain --no-legend --state=running {services}")
+    names = [line.split()[0] for line in units.splitlines()]
+    assert len(names) == 5, names
+    read_processes = f"systemctl show --property=MainPID --value {' '.join(names)}"
+    before = deployment.host(read_processes).split()
+    deployment.host(f"kill -9 {' '.join(before)}")
+    deadline = time.monotonic() + 60
+    while deployment.host(f"systemctl is-active {' '.join(names)} || true").split() != ["active"] * len(
+        names
+    ):
+        assert time.monotonic() < deadline, deployment.host(
+            f"systemctl status --no-pager {' '.join(names)} || true"
+        )
+        time.sleep(1)
+    assert not set(before) & set(deployment.host(read_processes).split())
+    outcome = deployment.run("verify")
+    assert outcome.exit_code == 0, _show(outcome)
+
+
 def test_background_jobs_and_setup_checks_contact_nobody(deployment: Deployment) -> None:
     """What is recorded by the firewall since the reboot holds the resolver, time and apt sources at most."""
     deployment.host("systemctl start nextcloud-cron.service")

@@ -33,13 +33,14 @@ def unit(host: Host) -> str:
 
 @pytest.mark.check(
     id="PG-UNIT",
-    title="PostgreSQL runs, starts with the host and is shut in",
+    title="PostgreSQL runs, starts with the host, comes back by itself and is shut in",
     grade="observed on host",
     remedy="Run apply; if it stays, read `journalctl -u postgresql@*`.",
 )
 def test_unit_runs_shut_in(host: Host, unit: str, record_property: Callable[[str, object], None]) -> None:
     assert host.check_output("systemctl is-active %s", unit) == "active"
     assert host.service("postgresql").is_enabled
+    assert host.check_output("systemctl show --property=Restart --value %s", unit) == "on-failure"
     analysis = host.run(f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} {unit}")
     record_property("actual", analysis.stdout.splitlines()[-1].strip())
     assert analysis.rc == 0
