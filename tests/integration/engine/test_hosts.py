@@ -168,7 +168,8 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
         )
         + "\n\nservices:",
     )
-    rewrite(deployment, "hostname: cloud", "host: main\n    hostname: cloud")
+    for name in ("cloud", "chat"):
+        rewrite(deployment, f"hostname: {name}", f"host: main\n    hostname: {name}")
     done = deployment.run()
     assert done.returncode == ExitCode.UNREACHABLE
     assert "2 of 3 hosts cannot be used" in done.stderr
