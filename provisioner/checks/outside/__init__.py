@@ -8,8 +8,8 @@ from functools import partial
 
 from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
 from provisioner.checks.outside.chat import CHAT_PROMISES, ChatTarget
-from provisioner.checks.outside.client import Client
 from provisioner.checks.outside.files import FILES_PROMISES, FilesTarget
+from provisioner.checks.outside.nextcloud import Client
 from provisioner.checks.outside.portal import PORTAL_PROMISES, PortalTarget
 from provisioner.checks.outside.ports import PORT_PROMISES
 from provisioner.checks.outside.target import HostTarget, WebTarget

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from provisioner.checks.outside.client import Client
 from provisioner.checks.outside.http import Response, fetch
+from provisioner.checks.outside.nextcloud import Client
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise, judge
 from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
