@@ -76,7 +76,15 @@ def test_apply_deploys_and_verifies(deployment: Deployment) -> None:
     assert outcome.exit_code == 0, _show(outcome)
     assert outcome.bad_checks() == []
     ids = {check["id"] for check in outcome.report["checks"]}
-    assert {"FILES-WEBDAV", "FILES-CRON", "CHAT-MESSAGE", "TLS-VER", "WEB-CSP-ROOT", "NET-PORTS"} <= ids
+    assert {
+        "FILES-WEBDAV",
+        "FILES-CRON",
+        "CHAT-MESSAGE",
+        "PORTAL-PAGE",
+        "TLS-VER",
+        "WEB-CSP-ROOT",
+        "NET-PORTS",
+    } <= ids
     assert all(check["remedy"] and check["grade"] for check in outcome.report["checks"])
 
 
