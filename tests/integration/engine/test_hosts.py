@@ -170,6 +170,7 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
     )
     for name in ("cloud", "chat"):
         rewrite(deployment, f"hostname: {name}", f"host: main\n    hostname: {name}")
+    rewrite(deployment, r"portal:\n", "portal:\n  host: main\n")
     done = deployment.run()
     assert done.returncode == ExitCode.UNREACHABLE
     assert "2 of 3 hosts cannot be used" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from provisioner import lab
 
-_FIRST_NETWORK = 200  # labs of people and of other tests begin at 0
+_NETWORKS = range(200, 254, 2)  # labs of people and of other tests begin at 0; a test may take two
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ def computer(monkeypatch, tmp_path):
     """A computer without labs; afterwards it is again, whatever the test did."""
     monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path))
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    here = Computer(tmp_path, _FIRST_NETWORK + 2 * worker)
+    # A run that was killed may have left a lab behind that nobody can take down who does not know its folder.
+    free = [one for one in _NETWORKS if not Path(f"/sys/class/net/sovlab{one}").exists()]
+    here = Computer(tmp_path, free[worker])
     yield here
     for name in ("lab", "other"):
         lab.down(name)
