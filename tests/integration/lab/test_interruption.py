@@ -86,7 +86,11 @@ def test_ctrl_c_while_machines_start_is_told_and_leaves_a_lab_that_up_completes(
     lab.up("lab", subnet=computer.subnet)
     lab.down("lab")
     command = subprocess.Popen(
-        computer.command("up", "lab", "--subnet", computer.subnet), stderr=subprocess.PIPE, text=True
+        computer.command("up", "lab", "--subnet", computer.subnet),
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell ignores it in what it starts in the background, and so the tests would for their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "starting lab-1" in command.stderr.readline()
     command.send_signal(signal.SIGINT)
