@@ -40,21 +40,11 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
-import hashlib
 import os
 import pathlib
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-
-
-def sha256(archive: pathlib.Path) -> str:
-    """Digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with archive.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def missing_lines(expected: list[str], output: str) -> list[str]:
@@ -104,7 +94,7 @@ def main() -> None:
         for leftover in parts:
             shutil.rmtree(leftover)
         if not present:
-            if sha256(archive) != module.params["sha256"]:
+            if module.sha256(str(archive)) != module.params["sha256"]:
                 module.fail_json(msg=f"{archive} is not the archive that was checked: its SHA-256 differs")
             part = dest.parent / f".unpack-{dest.name}"
             unpack(module, archive, part)

@@ -37,7 +37,6 @@ version:
   sample: 34.0.1.2
 """
 
-import hashlib
 import os
 import pathlib
 import shutil
@@ -65,15 +64,6 @@ def decompressor(module: AnsibleModule, archive: pathlib.Path) -> str:
                 module.fail_json(msg=f"none of {', '.join(programs)} is installed to unpack {archive}")
             return str(found)
     return str(module.fail_json(msg=f"{archive} is not a compressed tar archive"))
-
-
-def sha256(archive: pathlib.Path) -> str:
-    """Digest of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with archive.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def unpack(module: AnsibleModule, archive: pathlib.Path, part: pathlib.Path) -> Tree:
@@ -128,7 +118,7 @@ def main() -> None:
     for leftover in parts:
         shutil.rmtree(leftover)
     if not present:
-        if sha256(archive) != module.params["sha256"]:
+        if module.sha256(str(archive)) != module.params["sha256"]:
             module.fail_json(msg=f"{archive} is not the archive that was checked: its SHA-256 differs")
         part = dest.parent / f".unpack-{module.params['version']}"
         unpack(module, archive, part)
