@@ -92,7 +92,12 @@ _QUERIES = {
     "groups": ("nextcloud", "select gid, uid from oc_group_user"),
     "teams": ("mattermost", "select name, displayname, type from teams"),
     "channels": ("mattermost", "select name, displayname, type from channels where type in ('O', 'P')"),
-    "chat users": ("mattermost", "select username, roles, deleteat > 0 from users"),
+    # Which way round an account's roles are kept says only which call made it.
+    "chat users": (
+        "mattermost",
+        "select username, (select string_agg(role, ' ' order by role)"
+        " from unnest(string_to_array(roles, ' ')) role), deleteat > 0 from users",
+    ),
 }
 
 # Settings that say when or where something happened.
