@@ -1,0 +1,68 @@
+"""From a profile to the variables of the roles: the only place where the two meet.
+
+Pure: no file, no network, no clock. Secrets go by reference to ``stack_secrets``, which Ansible reads from
+the vaulted file itself. One module per application; ``placement`` says where things run, ``platform`` holds
+what they stand on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from provisioner.inventory import mattermost, nextcloud, placement, platform, portal
+from provisioner.inventory.model import Inventory, ReleaseRef
+from provisioner.inventory.placement import APPLICATION_ROLES, BASE_ROLES, roles_of
+from provisioner.profile.model import Profile
+
+__all__ = ["APPLICATION_ROLES", "BASE_ROLES", "Inventory", "ReleaseRef", "build", "dump", "roles_of"]
+
+
+def dump(content: Mapping[str, Any]) -> str:
+    """Return the YAML text of an inventory file."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(dict(content), Dumper=dumper, sort_keys=False, allow_unicode=True)
+
+
+def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: str) -> Inventory:
+    """Return the inventory of a deployment.
+
+    Args:
+        profile: A profile without errors.
+        releases: By application, what is installed; every application of the profile is in it.
+        deployment: The deployment's name.
+    """
+    return Inventory(
+        groups=placement.groups(profile),
+        group_vars_all=_group_vars_all(profile, releases, deployment),
+        host_vars={name: placement.host_vars(host) for name, host in profile.hosts.items()},
+    )
+
+
+def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deployment: str) -> dict[str, Any]:
+    organisation, network, services = profile.organisation, profile.network, profile.services
+    variables: dict[str, Any] = {
+        "stack_deployment": deployment,
+        "stack_organisation": organisation.model_dump(mode="json"),
+        "stack_applications": [site.app for site in profile.sites()],
+        "stack_services": {
+            purpose: {
+                "app": service.app,
+                "hostname": service.hostname,
+                "host": profile.host_of(service),
+                "address": profile.hosts[profile.host_of(service)].address,
+            }
+            for purpose, service in services.placed()
+        },
+        "stack_network": {"resolvers": list(network.resolvers), "time_servers": list(network.time_servers)},
+        **platform.variables(profile),
+    }
+    if services.files:
+        variables |= nextcloud.variables(profile, services.files, releases["nextcloud"])
+    if services.chat:
+        variables |= mattermost.variables(profile, services.chat, releases["mattermost"])
+    if profile.portal:
+        variables |= portal.variables(profile, profile.portal)
+    return variables

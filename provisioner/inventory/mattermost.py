@@ -1,0 +1,62 @@
+"""Mattermost's variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from provisioner.inventory.model import ReleaseRef
+from provisioner.inventory.references import content_of, secret
+from provisioner.profile import values
+from provisioner.profile.model import Profile
+from provisioner.profile.services import MattermostService
+
+#: Mattermost's languages, by ISO 639-1, as its locales are named (server/i18n).
+_LOCALES = {
+    **{
+        code: code
+        for code in ("bg", "de", "en", "es", "fa", "fr", "hu", "it", "ja", "ko", "nl", "pl", "ro", "ru")
+    },
+    **{"pt": "pt-BR", "sv": "sv", "tr": "tr", "uk": "uk", "vi": "vi", "zh": "zh-CN"},
+}
+
+
+def variables(profile: Profile, service: MattermostService, release: ReleaseRef) -> dict[str, Any]:
+    """Return the variables of the role ``mattermost``."""
+    organisation = profile.organisation
+    fits = len(organisation.name.encode()) <= values.SITE_NAME_BYTES
+    return {
+        "mattermost_hostname": service.hostname,
+        "mattermost_version": release.version,
+        "mattermost_archive_path": release.archive_path,
+        "mattermost_archive_sha256": release.sha256,
+        "mattermost_edition": service.archive_edition,
+        "mattermost_license": content_of(service.license_file) if service.license_file else "",
+        "mattermost_admin_email": organisation.contact,
+        "mattermost_admin_password": secret("mattermost_admin_password"),
+        "mattermost_site_name": service.site_name or (organisation.name if fits else "Mattermost"),
+        "mattermost_default_language": _locale(organisation.language),
+        "mattermost_data_dir": service.data_directory,
+        "mattermost_upload_limit": service.upload_limit,
+        "mattermost_teams": [
+            {
+                "name": name,
+                "display_name": team.display_name,
+                "channels": [
+                    {"name": name, "display_name": channel.display_name, "private": channel.private}
+                    for name, channel in team.channels.items()
+                ],
+            }
+            for name, team in service.teams.items()
+        ],
+        "mattermost_plugins": [
+            {"id": name, "archive_path": plugin.archive_file, "sha256": plugin.sha256}
+            for name, plugin in service.plugins.items()
+        ],
+        "mattermost_settings": dict(service.settings),
+        "mattermost_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
+    }
+
+
+def _locale(language: str) -> str:
+    """Return Mattermost's name of a language, or English where it does not speak it."""
+    return _LOCALES.get(language.partition("_")[0], "en")
