@@ -37,7 +37,7 @@ def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: s
     return Inventory(
         groups=placement.groups(profile),
         group_vars_all=_group_vars_all(profile, releases, deployment),
-        host_vars={name: placement.host_vars(host) for name, host in profile.hosts.items()},
+        host_vars={name: placement.host_vars(profile, name) for name in profile.hosts},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import content_of, secret
 from provisioner.profile import values
@@ -54,6 +55,7 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         ],
         "mattermost_settings": dict(service.settings),
         "mattermost_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
+        **platform.database(profile, "mattermost"),
     }
 
 

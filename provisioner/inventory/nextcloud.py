@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import secret
 from provisioner.profile.model import Profile
@@ -35,4 +36,6 @@ def variables(profile: Profile, service: NextcloudService, release: ReleaseRef) 
         "nextcloud_apps_disabled": list(service.apps_disabled),
         "nextcloud_settings": dict(service.settings),
         "nextcloud_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
+        **platform.database(profile, "nextcloud"),
+        **platform.cache(profile, "nextcloud"),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from provisioner.profile import platform
 from provisioner.profile.model import Host, Profile
 
 #: Roles that each host carries, whatever runs on it.
@@ -17,12 +18,21 @@ APPLICATION_ROLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: The role of each part of the platform that can have a host of its own, by its key in the profile.
+PLATFORM_ROLES: Mapping[str, str] = {"database": "postgresql", "cache": "redis"}
+
+
 def roles_of(profile: Profile, host: str) -> tuple[str, ...]:
     """Return the roles that a host carries, in the order in which they are applied."""
     wanted = dict.fromkeys(BASE_ROLES)
+    for link in platform.links(profile):
+        if link.server == host:
+            wanted |= dict.fromkeys(("tls", PLATFORM_ROLES[link.part]))
+    placed = dict(profile.platform.placed())
+    elsewhere = {role for part, role in PLATFORM_ROLES.items() if placed.get(part, host) != host}
     for site in profile.sites():
         if profile.host_of(site) == host:
-            wanted |= dict.fromkeys(APPLICATION_ROLES[site.app])
+            wanted |= dict.fromkeys(role for role in APPLICATION_ROLES[site.app] if role not in elsewhere)
     return tuple(wanted)
 
 
@@ -35,8 +45,18 @@ def groups(profile: Profile) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def host_vars(host: Host) -> dict[str, Any]:
-    """Return the variables by which Ansible reaches a host, and what is the host's own."""
+def host_vars(profile: Profile, name: str) -> dict[str, Any]:
+    """Return the variables of one host: how Ansible reaches it, and how other hosts do."""
+    host = profile.hosts[name]
+    variables = _connection(host)
+    for part in {link.part: None for link in platform.links(profile) if link.server == name}:
+        role = PLATFORM_ROLES[part]
+        variables[f"{role}_hostname"] = platform.internal_hostname(profile, name)
+        variables[f"{role}_listen_addresses"] = [host.address]
+    return variables
+
+
+def _connection(host: Host) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "ansible_host": host.address,
         "ansible_port": host.ssh.port,
@@ -53,8 +73,10 @@ def host_vars(host: Host) -> dict[str, Any]:
 def hosts_entries(profile: Profile) -> list[dict[str, Any]]:
     """Return address and names for /etc/hosts, so that services find each other without DNS."""
     entries = []
+    internal = platform.internal_hostnames(profile)
     for name, host in profile.hosts.items():
         hostnames = [site.hostname for site in profile.sites() if profile.host_of(site) == name]
+        hostnames += [internal[name]] if name in internal else []
         if hostnames:
             entries.append({"address": host.address, "names": hostnames})
     return entries

@@ -31,6 +31,7 @@ from provisioner.profile.fields import (
     UserName,
     VariableName,
 )
+from provisioner.profile.platform import Platform
 from provisioner.profile.portal import Portal
 from provisioner.profile.problem import ValuePath
 from provisioner.profile.services import Service, Services
@@ -235,6 +236,10 @@ class Profile(Part):
     services: Services = Field(description="What people can use, by purpose; at least one.")
     portal: Portal | None = Field(
         None, description="The page that leads people to the services; without it there is none."
+    )
+    platform: Platform = Field(
+        default_factory=lambda: Platform.model_validate({}),
+        description="Where the platform runs that applications stand on: their own host, or one named here.",
     )
     tls: Tls = Field(
         default_factory=lambda: Tls.model_validate({}), description="Where certificates come from."

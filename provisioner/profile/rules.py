@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 
 from provisioner.errors import UsageError
-from provisioner.profile import colours, editions, settings, sovereignty
+from provisioner.profile import colours, editions, platform, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
@@ -92,6 +92,26 @@ def check_placement(profile: Profile) -> Iterator[Finding]:
             )
         else:
             used.add(profile.host_of(site))
+    for part, host in profile.platform.placed():
+        where: ValuePath = ("platform", part)
+        if host not in profile.hosts:
+            yield Finding(
+                (*where, "host"),
+                f"there is no host {host}",
+                suggest(host, profile.hosts) or f"Known hosts: {', '.join(profile.hosts)}.",
+                because=(("hosts",),),
+            )
+            continue
+        used.add(host)
+        if not any(site.app in platform.CLIENTS[part] for site in profile.sites()):
+            yield Finding(
+                where,
+                f"is not used, because no service here needs a {part}",
+                f"Remove it, or add a service that does: {' or '.join(platform.CLIENTS[part])}.",
+                Severity.WARNING,
+                because=(("services",),),
+                at_key=True,
+            )
     for name in profile.hosts:
         if used and name not in used:
             yield Finding(

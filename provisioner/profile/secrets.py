@@ -19,7 +19,7 @@ import yaml
 
 from provisioner.errors import ProfileError
 from provisioner.paths import write_private
-from provisioner.profile import vault
+from provisioner.profile import platform, vault
 from provisioner.profile.model import Profile, VaultPasswordSource
 
 FILE_NAME = "secrets.yml"
@@ -169,7 +169,11 @@ def needs(profile: Profile) -> tuple[Need, ...]:
         wanted.append(Need((f"{service.app}_admin_password",), lambda: (generate_password(),)))
         given |= dict.fromkeys(service.secret_settings.values())
     wanted += [Need((name,), None, binding=True) for name in given]
-    if profile.tls.issuer == "internal":
+    links = platform.links(profile)
+    wanted += [Need((link.secret,), lambda: (generate_password(),)) for link in links]
+    if any(link.part == "cache" for link in links):
+        wanted.append(Need(("redis_operator_password",), lambda: (generate_password(),)))
+    if platform.has_authority(profile):
         names = ("tls_ca_key", "tls_ca_certificate")
         wanted.append(Need(names, lambda: _create_authority(profile), binding=True))
     if profile.tls.issuer == "acme" and profile.tls.acme and profile.tls.acme.eab_key_id:
@@ -277,12 +281,16 @@ class SecretStore:
             return held | made
 
     def _check_authority(self, profile: Profile, held: Mapping[str, Secret]) -> None:
-        if profile.tls.issuer != "internal":
+        if not platform.has_authority(profile):
             return
+        wanted = (
+            *(profile.hostnames() if profile.tls.issuer == "internal" else ()),
+            *platform.internal_hostnames(profile).values(),
+        )
         from provisioner.profile import authority  # x509 costs 50 ms
 
         certificate = held["tls_ca_certificate"].reveal()
-        if missing := authority.uncovered_names(certificate, profile.hostnames()):
+        if missing := authority.uncovered_names(certificate, wanted):
             raise ProfileError(
                 f"the deployment's certificate authority may not sign for {missing[0]}: it was made earlier",
                 hint=f"Take tls_ca_key and tls_ca_certificate out with `ansible-vault edit {self.file}`; "
