@@ -11,6 +11,14 @@ from urllib.parse import urlencode
 from provisioner.checks.outside.http import Response, basic, fetch
 from provisioner.checks.outside.target import Secret, WebTarget
 
+# What Nextcloud 34 gives to whoever asks for the first time (lib/base.php, OC\User\Session::supportsCookies). A client
+# that has it is given a session by its first log-in; without it by its second, which hashes the password once more.
+_KEEPS_COOKIES = {
+    "cookie_test": "test",
+    "__Host-nc_sameSiteCookielax": "true",
+    "__Host-nc_sameSiteCookiestrict": "true",
+}
+
 
 class Client:
     """One user at one service, for one thread: Nextcloud 34 answers 500 to some of several first log-ins at once."""
@@ -26,7 +34,7 @@ class Client:
         self.user = user
         self._web = web
         self._password = password
-        self._cookies: dict[str, str] = {}
+        self._cookies = dict(_KEEPS_COOKIES)
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -38,8 +46,7 @@ class Client:
         """
         password = self._password if isinstance(self._password, str) else self._password.reveal()
         sent = {"Authorization": basic(self.user, password), **(headers or {})}
-        if self._cookies:
-            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         response = fetch(self._web, path, method=method, headers=sent, body=body)
         for line in response.values("set-cookie"):
             name, _, value = line.partition(";")[0].strip().partition("=")

@@ -60,7 +60,7 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             user, _, password = (
                 base64.b64decode(token).decode().partition(":") if scheme == "Basic" else ("", "", "")
             )
-            if self.headers.get("Cookie") == f"session={user}; again=1":
+            if self.headers.get("Cookie", "").endswith(f"session={user}; again=1"):
                 return user
             self._begun = user
             cloud.hashed += bool(user)
