@@ -1,0 +1,1 @@
+"""What the doubles of Jicofo and the Jitsi Videobridge have in common."""

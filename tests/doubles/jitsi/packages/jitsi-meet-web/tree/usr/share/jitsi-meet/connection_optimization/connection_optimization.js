@@ -1,0 +1,1 @@
+// Contract double: no connection is prepared.
