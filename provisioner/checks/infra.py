@@ -75,14 +75,25 @@ def listeners(machine: Machine, ssh_arguments: Sequence[str] = ()) -> frozenset[
         HostUnreachable: The host does not answer.
         CommandTimedOut: It answers too late.
     """
+    _, said = command(machine, "ss --no-header --listening --tcp --numeric", ssh_arguments)
+    return parse_listeners(said)
+
+
+def command(machine: Machine, line: str, ssh_arguments: Sequence[str] = ()) -> tuple[int, str]:
+    """Run a command line as root on the host; return its exit status, and its output before its error output.
+
+    Raises:
+        HostUnreachable: The host does not answer.
+        CommandTimedOut: It answers too late.
+    """
     shell = Shell(
         [*ssh_command(machine.name, machine.variables, ssh_arguments), remote_shell(machine.variables)]
     )
     try:
-        _, output, _ = shell.run("ss --no-header --listening --tcp --numeric")
+        status, output, errors = shell.run(line)
     finally:
         shell.close()
-    return parse_listeners(output.decode())
+    return status, (output + errors).decode(errors="replace")
 
 
 def parse_listeners(table: str) -> frozenset[int]:

@@ -58,6 +58,7 @@ class Check:
         actual: What was seen; for ``not_assessed`` the reason why nothing was.
         duration_seconds: Wall time of the check.
         details: Longer evidence, for example the journal of a failed unit; may be empty.
+        screenshots: Pictures of what was seen: paths in the run's directory.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Check:
     actual: str = ""
     duration_seconds: float = 0.0
     details: str = ""
+    screenshots: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the check as plain JSON data; ``from_json`` gives the same check back."""
@@ -78,6 +80,7 @@ class Check:
             "grade": self.grade.value,
             "verdict": self.verdict.value,
             "duration_seconds": round(self.duration_seconds, 3),
+            "screenshots": list(self.screenshots),
         }
 
     @classmethod
@@ -89,7 +92,12 @@ class Check:
             TypeError: A missing or an unknown field.
         """
         check = cls(**data)
-        return replace(check, grade=Grade(check.grade), verdict=Verdict(check.verdict))
+        return replace(
+            check,
+            grade=Grade(check.grade),
+            verdict=Verdict(check.verdict),
+            screenshots=tuple(check.screenshots),
+        )
 
 
 def roll_up(checks: Iterable[Check]) -> Verdict:

@@ -40,6 +40,9 @@ _allow_doubles = click.option(
     "--allow-doubles", is_flag=True, help="Let test doubles stand in for applications; never for real use."
 )
 
+_levels = click.Choice(["standard", "use"])
+_level_help = "How deep to verify: use also has throw-away users share files, write to each other and meet."
+
 
 def _run_options(command: _Command) -> _Command:
     """Add the options that every verb with a run has."""
@@ -78,11 +81,19 @@ def plan(
 @_run_options
 @_releases_from
 @_allow_doubles
-def apply(profile: str, output: str, progress: str, releases_from: Path | None, allow_doubles: bool) -> int:
+@click.option("--verify-level", type=_levels, default="standard", help=_level_help)
+def apply(
+    profile: str,
+    output: str,
+    progress: str,
+    releases_from: Path | None,
+    allow_doubles: bool,
+    verify_level: str,
+) -> int:
     """Make the hosts what PROFILE says, then verify them. It can be interrupted and run again at any time."""
     from provisioner import deployment
 
-    options = _options(allow_doubles, releases_from)
+    options = _options(allow_doubles, releases_from, verify_level)
     report = _run(profile, progress, lambda reading, observe: deployment.apply(reading, observe, options))
     _print(report, output)
     return report.exit_code
@@ -90,14 +101,16 @@ def apply(profile: str, output: str, progress: str, releases_from: Path | None, 
 
 @click.command()
 @_run_options
-def verify(profile: str, output: str, progress: str) -> int:
+@click.option("--level", type=_levels, default="standard", help=_level_help)
+def verify(profile: str, output: str, progress: str, level: str) -> int:
     """Test the running deployment, on the hosts and from outside. Changes nothing that lasts.
 
     A check that could not be made counts as one that did not pass.
     """
     from provisioner import deployment
 
-    report = _run(profile, progress, deployment.verify)
+    options = _options(allow_doubles=False, releases_from=None, level=level)
+    report = _run(profile, progress, lambda reading, observe: deployment.verify(reading, observe, options))
     _print(report, output)
     return report.exit_code
 
@@ -171,10 +184,10 @@ def _read(profile: str) -> ProfileReading:
     return reading
 
 
-def _options(allow_doubles: bool, releases_from: Path | None) -> Options:
-    from provisioner.deployment import Options
+def _options(allow_doubles: bool, releases_from: Path | None, level: str = "standard") -> Options:
+    from provisioner.deployment import Level, Options
 
-    return Options(allow_doubles, releases_from, os.environ.get("SOVSTACK_TRANSPORT") or None)
+    return Options(allow_doubles, releases_from, os.environ.get("SOVSTACK_TRANSPORT") or None, Level(level))
 
 
 def _run(

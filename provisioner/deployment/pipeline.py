@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.deployment import steps
+from provisioner.deployment.acceptance import Level
 from provisioner.deployment.history import installed_releases
 from provisioner.deployment.session import Observer, Session
 from provisioner.deployment.verification import verify as run_checks
@@ -19,12 +20,14 @@ from provisioner.reporting.report import RunReport
 class Options:
     """What the caller of a verb may choose; the profile says everything else.
 
-    ``transport`` is ``mitogen``, ``ssh`` or None for the fastest that works here.
+    ``transport`` is ``mitogen``, ``ssh`` or None for the fastest that works here; ``level`` is how deep verification
+    goes.
     """
 
     allow_doubles: bool = False
     releases_from: Path | None = None
     transport: str | None = None
+    level: Level = Level.STANDARD
 
 
 _DEFAULTS = Options()
@@ -47,7 +50,7 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
         steps.connect(session)
         inventory = steps.write_inventory(session, releases)
         steps.play(session, "site", "converge", vault, transport)
-        run_checks(session, inventory, vault)
+        run_checks(session, inventory, vault, options.level)
     return session.report
 
 
@@ -67,7 +70,7 @@ def plan(reading: ProfileReading, observe: Observer, options: Options = _DEFAULT
     return session.report
 
 
-def verify(reading: ProfileReading, observe: Observer) -> RunReport:
+def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAULTS) -> RunReport:
     """Test the deployment as it is, inside and from outside, and return the report. Raises as ``apply``."""
     with Session(reading, "verify", observe) as session:
         vault = steps.ensure_secrets(session)
@@ -75,7 +78,7 @@ def verify(reading: ProfileReading, observe: Observer) -> RunReport:
         inventory = steps.write_inventory(session, steps.name_releases(session.profile))
         for release in installed_releases(session.workspace, session.profile):
             session.tell(release)
-        run_checks(session, inventory, vault)
+        run_checks(session, inventory, vault, options.level)
     return session.report
 
 

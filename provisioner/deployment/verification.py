@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from provisioner.checks import Merged, concurrently, infra, outside
+from provisioner.checks import Merged, concurrently, infra, outside, use
 from provisioner.checks.infra import Machine
 from provisioner.checks.outside import ChatTarget, Client, FilesTarget, HostTarget, PortalTarget, WebTarget
 from provisioner.checks.result import Check, Verdict
+from provisioner.deployment.acceptance import Level, suite
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
 from provisioner.errors import VerificationFailed
@@ -23,16 +24,22 @@ _PORTS = {"nginx": frozenset({80, 443})}
 _ADMINISTRATOR = "admin"
 
 
-def verify(session: Session, inventory: Inventory, vault: Vault) -> None:
-    """Run all checks, on the hosts and from outside at the same time.
+def verify(session: Session, inventory: Inventory, vault: Vault, level: Level) -> None:
+    """Run all checks: on the hosts and from outside at the same time, then those of use where ``level`` asks for them.
 
     Raises:
         VerificationFailed: A check failed, or could not be made: missing evidence is not a pass.
     """
     with session.phase("verify") as summarize:
-        with contextlib.closing(_checks(session, inventory, vault)) as checks:
+        targets = _find_targets(session, inventory, vault)
+        with contextlib.closing(_checks(session, targets)) as checks:
             for check in checks:
                 session.tell(check)
+        if level is Level.USE:
+            used = suite(session, targets.web, targets.files, targets.chat, targets.machines, targets.ssh)
+            with contextlib.closing(use.run(used)) as checks_of_use:
+                for check in checks_of_use:
+                    session.tell(check)
         made = session.recorder.checks
         summarize(_count(made))
         bad = [check for check in made if check.verdict in (Verdict.FAIL, Verdict.NOT_ASSESSED)]
@@ -44,30 +51,54 @@ def verify(session: Session, inventory: Inventory, vault: Vault) -> None:
             )
 
 
-def _checks(session: Session, inventory: Inventory, vault: Vault) -> Merged:
-    ssh = ("-F", str(session.run.directory / "ssh_config"))
-    machines = [
-        Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
-        for name, variables in inventory.host_vars.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """Everything that is looked at, and ``ssh``, the options with which the hosts are reached."""
+
+    machines: Sequence[Machine]
+    ssh: Sequence[str]
+    web: Mapping[str, WebTarget]
+    files: Sequence[FilesTarget]
+    chat: Sequence[ChatTarget]
+    portal: Sequence[PortalTarget]
+
+
+def _find_targets(session: Session, inventory: Inventory, vault: Vault) -> _Targets:
     web = _web_targets(session, vault)
+    return _Targets(
+        machines=[
+            Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
+            for name, variables in inventory.host_vars.items()
+        ],
+        ssh=("-F", str(session.run.directory / "ssh_config")),
+        web=web,
+        files=_files_targets(web, vault),
+        chat=_chat_targets(web, vault),
+        portal=_portal_targets(session.profile, web),
+    )
+
+
+def _checks(session: Session, targets: _Targets) -> Merged:
     return concurrently(
         infra.run(
-            session.content.infra_tests, machines, ssh_arguments=ssh, log=session.run.directory / "checks.log"
+            session.content.infra_tests,
+            targets.machines,
+            ssh_arguments=targets.ssh,
+            log=session.run.directory / "checks.log",
         ),
         outside.run(
-            web=list(web.values()),
-            files=_files_targets(web, vault),
-            chat=_chat_targets(web, vault),
-            portal=_portal_targets(session.profile, web),
+            web=list(targets.web.values()),
+            files=targets.files,
+            chat=targets.chat,
+            portal=targets.portal,
             hosts=[
                 HostTarget(
                     machine.name,
                     session.profile.hosts[machine.name].address,
                     _open_ports(session.profile, machine.name),
-                    listeners=partial(infra.listeners, machine, ssh),
+                    listeners=partial(infra.listeners, machine, targets.ssh),
                 )
-                for machine in machines
+                for machine in targets.machines
             ],
         ),
     )

@@ -1,7 +1,8 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no image, no network."""
+"""A report as one HTML page that needs nothing else: no script, no font, no network; pictures are inside it."""
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -27,5 +28,16 @@ def render(report: RunReport) -> str:
         title=title(report),
         warning=not_evidence(report),
         verdicts=report.verdicts(),
+        pictures=_pictures(report),
         checks=sorted(report.checks, key=lambda check: _WORST_FIRST.index(check.verdict)),
     )
+
+
+def _pictures(report: RunReport) -> dict[str, str]:
+    """Return the pictures of the run that are still there, as data addresses, by their paths in its directory."""
+    found = {}
+    for name in (name for check in report.checks for name in check.screenshots):
+        path = Path(report.directory, name)
+        if path.is_file():
+            found[name] = f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return found

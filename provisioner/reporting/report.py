@@ -245,6 +245,11 @@ class Recorder:
         return tuple(self._checks)
 
     @property
+    def releases(self) -> tuple[ReleaseRecord, ...]:
+        """The releases that were told until now."""
+        return tuple(self._releases)
+
+    @property
     def changed(self) -> int:
         """How many tasks changed something until now."""
         return len(self._changes)

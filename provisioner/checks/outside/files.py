@@ -10,13 +10,17 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
 
 from provisioner.checks.outside.http import Response, fetch
-from provisioner.checks.outside.nextcloud import Client
+from provisioner.checks.outside.nextcloud import (
+    OWN_ACCOUNT,
+    Client,
+    data_of,
+    remove_users,
+    throw_away_user,
+)
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise, judge
 from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
@@ -26,8 +30,6 @@ _LEFTOVER_SECONDS = 3600
 _FILE_BYTES = 1024 * 1024
 # The timer runs every five minutes; three missed runs are no accident.
 _CRON_SECONDS = 15 * 60
-_USERS = "/ocs/v2.php/cloud/users"
-_OWN_ACCOUNT = "/ocs/v2.php/cloud/user"
 _LAST_CRON = "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core/lastcron"
 
 
@@ -58,11 +60,11 @@ def check_login(target: FilesTarget) -> Finding:
     A wrong password is not tried: Nextcloud would slow down every later log-in from this address.
     """
     page = fetch(target.web, "/login")
-    right = target.administrator.ask("GET", _OWN_ACCOUNT)
+    right = target.administrator.ask("GET", OWN_ACCOUNT)
     problems = []
     if page.status != 200 or b"login" not in page.body.lower():
         problems.append(f"/login answers {page.status}")
-    if right.status != 200 or _data(right).get("id") != target.administrator.user:
+    if right.status != 200 or data_of(right).get("id") != target.administrator.user:
         problems.append(f"the administrator's log-in answers {right.status}")
     return judge(problems, "the page is shown and the administrator can log in")
 
@@ -71,7 +73,7 @@ def check_round_trip(target: FilesTarget) -> Finding:
     """A file of random bytes goes up over WebDAV, comes back the same, and is gone after its deletion."""
     content = secrets.token_bytes(_FILE_BYTES)
     with _user(target) as (client, complaint):
-        path = _path(client.user, "sovstack check é.bin")
+        path = client.path("sovstack check é.bin")
         steps = []
 
         def step(method: str, wanted: tuple[int, ...], body: bytes | None = None) -> Response:
@@ -95,7 +97,7 @@ def check_round_trip(target: FilesTarget) -> Finding:
 
 def check_stranger(target: FilesTarget) -> Finding:
     """Files are not shown without a log-in."""
-    response = fetch(target.web, _path(target.administrator.user), method="PROPFIND", headers={"Depth": "0"})
+    response = fetch(target.web, target.administrator.path(), method="PROPFIND", headers={"Depth": "0"})
     return Finding(
         Verdict.PASS if response.status == 401 else Verdict.FAIL, f"PROPFIND answers {response.status}"
     )
@@ -105,7 +107,7 @@ def check_background_jobs(target: FilesTarget) -> Finding:
     """The application itself says when its background jobs last ran."""
     response = target.administrator.ask("GET", _LAST_CRON)
     try:
-        last = int(_data(response).get("data", ""))
+        last = int(data_of(response).get("data", ""))
     except ValueError:
         if response.status != 200:
             raise NoEvidence(f"{_LAST_CRON} answers {response.status}") from None
@@ -116,53 +118,17 @@ def check_background_jobs(target: FilesTarget) -> Finding:
 
 @contextmanager
 def _user(target: FilesTarget) -> Iterator[tuple[Client, str]]:
-    """Create a user for the length of the block; give its client, and what went wrong with its creation, if anything.
-
-    Raises:
-        NoEvidence: There is no such user afterwards.
-    """
-    administrator = target.administrator
-    _remove_leftovers(administrator)
-    user = f"{USER_PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
-    password = secrets.token_urlsafe(24) + "aA1!"
-    client = Client(target.web, user, password)
-    try:
-        created = administrator.ask("POST", _USERS, {"userid": user, "password": password})
-        complaint = ""
-        if created.status != 200:
-            reason = str(_read(created).get("meta", {}).get("message", "")).strip()
-            complaint = f"creating a user answers {created.status} {reason}".strip()
-            # An app that listens to new users may fail when the user exists already.
-            if client.ask("GET", _OWN_ACCOUNT).status != 200:
-                raise NoEvidence(complaint)
+    """Have a user for the length of the block; give its client, and what went wrong with its creation, if anything."""
+    remove_users(target.administrator, USER_PREFIX, _is_left_over)
+    name = f"{USER_PREFIX}{int(time.time())}-{secrets.token_hex(4)}"
+    with throw_away_user(target.administrator, name) as (client, _, complaint):
         yield client, complaint
-    finally:
-        administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
 
 
-def _remove_leftovers(administrator: Client) -> None:
-    """Remove users that an interrupted run left behind; a run at this moment has younger ones."""
-    for user in _data(administrator.ask("GET", f"{_USERS}?search={USER_PREFIX}")).get("users", []):
-        with suppress(ValueError):
-            if time.time() - int(user.removeprefix(USER_PREFIX).partition("-")[0]) > _LEFTOVER_SECONDS:
-                administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
-
-
-def _path(user: str, name: str = "") -> str:
-    return f"/remote.php/dav/files/{quote(user)}/{quote(name)}"
-
-
-def _read(response: Response) -> dict[str, Any]:
-    try:
-        ocs = json.loads(response.body)["ocs"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return ocs if isinstance(ocs, dict) else {}
-
-
-def _data(response: Response) -> dict[str, Any]:
-    data = _read(response).get("data")
-    return data if isinstance(data, dict) else {}
+def _is_left_over(user: str) -> bool:
+    """Tell whether an interrupted run left a user behind; those of a run at this moment are younger."""
+    made = user.removeprefix(USER_PREFIX).partition("-")[0]
+    return made.isdecimal() and time.time() - int(made) > _LEFTOVER_SECONDS
 
 
 FILES_PROMISES: tuple[Promise[FilesTarget], ...] = (

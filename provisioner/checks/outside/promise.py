@@ -25,11 +25,13 @@ class Finding:
         verdict: What it means for the promise.
         actual: What was seen, in a line or a few.
         details: Longer evidence; may be empty.
+        screenshots: Pictures of it: paths in the run's directory.
     """
 
     verdict: Verdict
     actual: str
     details: str = ""
+    screenshots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Promise(Generic[Target]):
             actual=finding.actual,
             duration_seconds=time.monotonic() - started,
             details=finding.details,
+            screenshots=finding.screenshots,
         )
 
 

@@ -49,7 +49,8 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         releases = {service.app: release for _, service in profile.services.placed()}
         built = inventory.build(profile, releases, deployment="zonnedael")
         values = {need: SECRETS[need] for need in SECRETS if need.partition("_")[0] in {*releases, "tls"}}
-        verification._checks(session, built, SimpleNamespace(values=values))  # type: ignore[arg-type]
+        vault: Any = SimpleNamespace(values=values)
+        verification._checks(session, verification._find_targets(session, built, vault))  # type: ignore[arg-type]
         return given
 
     return look

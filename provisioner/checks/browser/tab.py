@@ -1,0 +1,161 @@
+"""A tab: a page that is opened, asked, typed into and pictured, and everything that it asked the network for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provisioner.checks.browser.devtools import SECONDS, BrowserFailed, Connection
+
+_POLL_SECONDS = 0.25
+_QUALITY = 80
+# Frames and workers of the page are followed as well. They wait to be told to go on, so that no request is missed.
+_FOLLOW: dict[str, Any] = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An address that was asked for, and the page that did."""
+
+    url: str
+    page: str
+
+
+class Tab:
+    """One page with cookies and storage of its own, as if a person of their own sat before it."""
+
+    def __init__(self, connection: Connection, session: str, requests: list[Request]) -> None:
+        """Follow the session of a new, empty page; what it asks for is added to ``requests``."""
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self._connection = connection
+        self._session = session
+        self._requests = requests
+        self._address = "about:blank"
+        connection.listen(session, self._hear)
+        for domain in ("Page", "Network", "Log", "Runtime"):
+            self.call(f"{domain}.enable")
+        self.call("Target.setAutoAttach", **_FOLLOW)
+
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method of the protocol for this page and return its result.
+
+        Raises:
+            BrowserFailed: It is refused or not answered.
+        """
+        return self._connection.call(self._session, method, **parameters)
+
+    def attend(self, seconds: float) -> None:
+        """Let the page work for a while."""
+        self._connection.attend(seconds)
+
+    def inject(self, script: str) -> None:
+        """Have a script run in every document that is opened from now on, before those of the document."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def open(self, url: str, seconds: float = SECONDS) -> int:
+        """Open an address, wait until it is loaded, and return the status of its document.
+
+        Raises:
+            BrowserFailed: Nothing answers there, or it is not loaded in so many seconds.
+        """
+        self.events.clear()
+        self._address = url
+        failure = self.call("Page.navigate", url=url).get("errorText")
+        if failure:
+            raise BrowserFailed(f"{_without_query(url)}: {failure}")
+        end = time.monotonic() + seconds
+        while not any(method == "Page.loadEventFired" for method, _ in self.events):
+            if time.monotonic() > end:
+                raise BrowserFailed(f"{_without_query(url)} is not loaded within {seconds:.0f} seconds")
+            self.attend(_POLL_SECONDS)
+        documents = [
+            told["response"]["status"]
+            for method, told in self.events
+            if method == "Network.responseReceived" and told.get("type") == "Document"
+        ]
+        return int(documents[0]) if documents else 0
+
+    def evaluate(self, expression: str) -> Any:  # noqa: ANN401  whatever the page answers
+        """Return the value of an expression, awaited where it is a promise.
+
+        Raises:
+            BrowserFailed: It throws.
+        """
+        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in result:
+            thrown = result["exceptionDetails"]
+            raise BrowserFailed(str(thrown.get("exception", {}).get("description") or thrown.get("text")))
+        return result["result"].get("value")
+
+    def wait_for(self, expression: str, seconds: float = SECONDS) -> bool:
+        """Wait until an expression is true; tell whether it became so in so many seconds."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if self.evaluate(expression):
+                    return True
+            except BrowserFailed:
+                if time.monotonic() > end:  # between two documents there is none to ask
+                    raise
+            if time.monotonic() > end:
+                return False
+            self.attend(_POLL_SECONDS)
+
+    def fill(self, selector: str, text: str) -> None:
+        """Type a text into a field.
+
+        Raises:
+            BrowserFailed: There is no such field.
+        """
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.call("Input.insertText", text=text)
+
+    def press(self, key: str, code: int) -> None:
+        """Press and release a key, by its name and its Windows key code, in which browsers are told."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text
+            )
+
+    def picture(self) -> bytes:
+        """Return what a person sees now, as JPEG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="jpeg", quality=_QUALITY)["data"])
+
+    def complaints(self) -> list[str]:
+        """Return what the browser logged as an error since the page was opened."""
+        entries = (told["entry"] for method, told in self.events if method == "Log.entryAdded")
+        return [entry["text"] for entry in entries if entry["level"] == "error"]
+
+    def _hear(self, method: str, told: Mapping[str, Any]) -> None:
+        self.events.append((method, told))
+        follow(self._connection, method, told, self._hear)
+        url = _asked(method, told)
+        if url:
+            self._requests.append(Request(url, _without_query(self._address)))
+
+
+def follow(connection: Connection, method: str, told: Mapping[str, Any], listener: Any) -> None:  # noqa: ANN401
+    """Follow a frame or worker that begins: have its events told to ``listener``, and let it go on."""
+    if method != "Target.attachedToTarget":
+        return
+    session = told["sessionId"]
+    connection.listen(session, listener)
+    connection.send(session, "Network.enable")
+    connection.send(session, "Target.setAutoAttach", **_FOLLOW)
+    connection.send(session, "Runtime.runIfWaitingForDebugger")
+
+
+def _asked(method: str, told: Mapping[str, Any]) -> str:
+    if method == "Network.requestWillBeSent":
+        return str(told["request"]["url"])
+    return str(told["url"]) if method == "Network.webSocketCreated" else ""
+
+
+def _without_query(url: str) -> str:
+    """Return an address without what may be a secret in it."""
+    return url.partition("#")[0].partition("?")[0]

@@ -1,0 +1,67 @@
+"""What a verification of use is pointed at: plain data, so that no check knows a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from provisioner.checks.outside.chat import ChatTarget
+from provisioner.checks.outside.files import FilesTarget
+from provisioner.checks.outside.target import WebTarget
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHost:
+    """A Mattermost, and a root shell on its host.
+
+    ``run`` takes a command line and returns its exit status and what it printed, errors included.
+    """
+
+    service: ChatTarget
+    run: Callable[[str], tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeetTarget:
+    """Meetings, and who lets participants in.
+
+    Attributes:
+        web: The service.
+        invite: Takes a room and a participant's name, and returns the address that lets that one in.
+        relay: Where TURN over TLS answers.
+    """
+
+    web: WebTarget
+    invite: Callable[[str, str], str]
+    relay: WebTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A deployment as its people meet it.
+
+    Attributes:
+        web: The sites, by purpose or ``portal``.
+        doubles: The application for which a contract double stands in, by purpose.
+        files: The Nextcloud, where there is one.
+        chat: The Mattermost, where there is one.
+        meet: The meetings, where there are some.
+        owner: Stands for the deployment on this controller in the names of throw-away users (``Names``).
+        directory: The run's directory, for pictures.
+        scratch: A folder for what is needed only during the run.
+    """
+
+    web: Mapping[str, WebTarget]
+    doubles: Mapping[str, str]
+    files: FilesTarget | None
+    chat: ChatHost | None
+    meet: MeetTarget | None
+    owner: str
+    directory: Path
+    scratch: Path
+
+    @property
+    def peers(self) -> tuple[WebTarget, ...]:
+        """Everything that the deployment's pages may speak to: the sites, and the relay of meetings."""
+        return (*self.web.values(), *([self.meet.relay] if self.meet else []))
