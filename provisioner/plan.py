@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provisioner.inventory import APPLICATION_ROLES, BASE_ROLES, roles_of
 from provisioner.profile.model import Profile
+from provisioner.profile.placement import APPLICATION_ROLES, BASE_ROLES, roles_of
 
 
 @dataclass(frozen=True)

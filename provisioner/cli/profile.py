@@ -118,7 +118,8 @@ def schema(output: str) -> None:
 def render(profile: str, folder: Path | None, output: str) -> None:
     """Print the inventory that PROFILE gives, with secrets masked.
 
-    It is what `apply` uses, but for paths and digests of release archives, which `apply` obtains and checks.
+    It is what `apply` uses, but for paths and digests of release archives, which `apply` obtains and checks, and for
+    sizes of hosts whose memory the profile does not declare, which `apply` reads from them.
     """
     from provisioner import inventory
     from provisioner.profile import find_profile, read_profile, secrets

@@ -47,8 +47,9 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
     with Session(reading, "apply", observe) as session:
         vault = steps.ensure_secrets(session)
         releases = steps.obtain_releases(session, _sources(reading, options))
-        steps.connect(session)
-        inventory = steps.write_inventory(session, releases)
+        budgets = steps.connect(session)
+        steps.refuse_small_hosts(session, budgets)
+        inventory = steps.write_inventory(session, releases, budgets)
         steps.play(session, "site", "converge", vault, transport)
         run_checks(session, inventory, vault, options.level)
     return session.report
@@ -64,8 +65,9 @@ def plan(reading: ProfileReading, observe: Observer, options: Options = _DEFAULT
     with Session(reading, "plan", observe) as session:
         vault = steps.ensure_secrets(session)
         releases = steps.obtain_releases(session, _sources(reading, options))
-        steps.connect(session)
-        steps.write_inventory(session, releases)
+        budgets = steps.connect(session)
+        steps.refuse_small_hosts(session, budgets)
+        steps.write_inventory(session, releases, budgets)
         steps.play(session, "site", "predict", vault, transport, check=True)
     return session.report
 
@@ -74,8 +76,8 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
     """Test the deployment as it is, inside and from outside, and return the report. Raises as ``apply``."""
     with Session(reading, "verify", observe) as session:
         vault = steps.ensure_secrets(session)
-        steps.connect(session)
-        inventory = steps.write_inventory(session, steps.name_releases(session.profile))
+        budgets = steps.connect(session)
+        inventory = steps.write_inventory(session, steps.name_releases(session.profile), budgets)
         for release in installed_releases(session.workspace, session.profile):
             session.tell(release)
         run_checks(session, inventory, vault, options.level)
@@ -90,8 +92,8 @@ def destroy(reading: ProfileReading, observe: Observer, options: Options = _DEFA
     transport = choose_transport(options.transport)
     with Session(reading, "destroy", observe) as session:
         vault = steps.ensure_secrets(session)
-        steps.connect(session)
-        steps.write_inventory(session, steps.name_releases(session.profile))
+        budgets = steps.connect(session)
+        steps.write_inventory(session, steps.name_releases(session.profile), budgets)
         steps.play(session, "destroy", "remove", vault, transport)
     return session.report
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner import inventory
+from provisioner import inventory, sizing
 from provisioner.deployment import hints
 from provisioner.deployment.session import Session
 from provisioner.engine import connection, runner
@@ -17,10 +17,11 @@ from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError
 from provisioner.inventory import Inventory, ReleaseRef
-from provisioner.profile import Profile, secrets
+from provisioner.profile import Profile, memory, secrets
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
 from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
 from provisioner.reporting.report import Failure, Gate, ReleaseRecord, last_lines
+from provisioner.sizing import Budget
 
 KNOWN_HOSTS = "known_hosts"
 
@@ -95,8 +96,8 @@ def targets(profile: Profile) -> list[Target]:
     ]
 
 
-def connect(session: Session) -> None:
-    """Open the connection to every host.
+def connect(session: Session) -> Mapping[str, Budget]:
+    """Open the connection to every host, and return how the memory that each has is divided.
 
     Raises:
         HostUnreachable: At least one cannot be used; all that cannot are named.
@@ -116,11 +117,38 @@ def connect(session: Session) -> None:
                 )
         _raise_failed(contacts)
         summarize(", ".join(f"{contact.target.name}: {contact.system}" for contact in contacts))
+    seen = {contact.target.name: contact.memory_megabytes for contact in contacts}
+    budgets = memory.budgets(session.profile, seen)
+    for budget in budgets.values():
+        session.tell(budget)
+    return budgets
 
 
-def write_inventory(session: Session, releases: Mapping[str, ReleaseRef]) -> Inventory:
+def refuse_small_hosts(session: Session, budgets: Mapping[str, Budget]) -> None:
+    """See to it that every host has the memory for what it carries.
+
+    Raises:
+        HostFailed: One has too little; all that have are named, with the number that would do.
+    """
+    small = [budget for budget in budgets.values() if not budget.fits]
+    if small:
+        users = session.profile.organisation.users
+        raise HostFailed(
+            "; ".join(
+                f"{budget.host} has {budget.memory} MB of memory, too little for {users} users: "
+                f"{budget.enough} MB would do"
+                for budget in small
+            ),
+            details="\n".join(f"{budget.host} needs: {sizing.explain(budget)}" for budget in small),
+            hint="give it more memory, or place services on other hosts; nothing was changed",
+        )
+
+
+def write_inventory(
+    session: Session, releases: Mapping[str, ReleaseRef], budgets: Mapping[str, Budget]
+) -> Inventory:
     """Write what Ansible is told to the run directory, and return it; secrets are in it by name only."""
-    built = inventory.build(session.profile, releases, deployment=session.workspace.name)
+    built = inventory.build(session.profile, releases, deployment=session.workspace.name, budgets=budgets)
     for name, content in built.files().items():
         session.run.write(f"inventory/{name}", inventory.dump(content))
     return built

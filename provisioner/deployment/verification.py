@@ -16,8 +16,9 @@ from provisioner.deployment.acceptance import Level, suite
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
 from provisioner.errors import VerificationFailed
-from provisioner.inventory import Inventory, roles_of
+from provisioner.inventory import Inventory
 from provisioner.profile import Profile
+from provisioner.profile.placement import roles_of
 
 #: TCP ports that a role's service answers on; everything else must be closed.
 _PORTS = {"nginx": frozenset({80, 443})}

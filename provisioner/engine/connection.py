@@ -31,6 +31,7 @@ _PROBE = f"""
 command -v python3 >/dev/null || exit {_NO_PYTHON}
 [ "$(id -u)" = 0 ] || sudo -n true || exit {_NO_SUDO}
 . /etc/os-release; printf '%s\\n' "$PRETTY_NAME"
+while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo $((kilobytes / 1024)); done < /proc/meminfo
 """
 
 
@@ -57,10 +58,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What the first contact found: the host's system, or the error; ``recorded`` is a key seen first now."""
+    """What the first contact found: the host's system and the megabytes of memory that its kernel counts, or the error.
+
+    ``recorded`` is a key seen first now.
+    """
 
     target: Target
     system: str = ""
+    memory_megabytes: int = 0
     recorded: str | None = None
     error: ProvisionerError | None = field(default=None, compare=False)
 
@@ -192,7 +197,8 @@ def _contact(run: Run, config: Path, target: Target, environment: dict[str, str]
         complaint = stderr.read().decode(errors="replace").replace("\r", "").strip()
     if code == 0:
         new = host_keys.recorded(met_here, target.label) if not accepted else []
-        return Contact(target, system=said, recorded=new[0] if new else None)
+        system, _, memory = said.partition("\n")
+        return Contact(target, system, int(memory or 0), recorded=new[0] if new else None)
     return Contact(target, error=_explain(target, code, complaint, accepted))
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import yaml
 
+from provisioner import sizing
 from provisioner.inventory import mattermost, nextcloud, placement, platform, portal
 from provisioner.inventory.model import Inventory, ReleaseRef
-from provisioner.inventory.placement import APPLICATION_ROLES, BASE_ROLES, roles_of
+from provisioner.profile import memory
 from provisioner.profile.model import Profile
+from provisioner.sizing import Budget
 
-__all__ = ["APPLICATION_ROLES", "BASE_ROLES", "Inventory", "ReleaseRef", "build", "dump", "roles_of"]
+__all__ = ["Inventory", "ReleaseRef", "build", "dump"]
 
 
 def dump(content: Mapping[str, Any]) -> str:
@@ -26,18 +28,31 @@ def dump(content: Mapping[str, Any]) -> str:
     return yaml.dump(dict(content), Dumper=dumper, sort_keys=False, allow_unicode=True)
 
 
-def build(profile: Profile, releases: Mapping[str, ReleaseRef], *, deployment: str) -> Inventory:
+def build(
+    profile: Profile,
+    releases: Mapping[str, ReleaseRef],
+    *,
+    deployment: str,
+    budgets: Mapping[str, Budget] | None = None,
+) -> Inventory:
     """Return the inventory of a deployment.
 
     Args:
         profile: A profile without errors.
         releases: By application, what is installed; every application of the profile is in it.
         deployment: The deployment's name.
+        budgets: How every host's memory is divided; default: what the profile declares is.
     """
+    budgets = memory.budgets(profile) if budgets is None else budgets
+    connections = sizing.connections(budgets, profile.organisation.users)
     return Inventory(
         groups=placement.groups(profile),
         group_vars_all=_group_vars_all(profile, releases, deployment),
-        host_vars={name: placement.host_vars(profile, name) for name in profile.hosts},
+        host_vars={
+            name: placement.host_vars(profile, name)
+            | sizing.variables(budgets[name], connections=connections)
+            for name in profile.hosts
+        },
     )
 
 

@@ -110,7 +110,11 @@ class Host(Part):
         None, description="Debian release, to hold application versions against it before the first contact."
     )
     memory_megabytes: Annotated[StrictInt, Field(ge=512)] | None = Field(
-        None, description="Memory, to hold the number of users against it before the first contact."
+        None,
+        description=(
+            "Memory, as it is sold. Users and services are held against it before the first contact, and of a bigger "
+            "host no more is used; without it the host's own is counted at first contact."
+        ),
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
 
+from provisioner import sizing
 from provisioner.errors import UsageError
-from provisioner.profile import colours, editions, platform, settings, sovereignty
+from provisioner.profile import colours, editions, memory, platform, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
@@ -19,14 +20,6 @@ from provisioner.profile.sovereignty import Registry
 from provisioner.releases.catalogue import Catalogue
 from provisioner.releases.fit import find_misfits
 
-# Rule of thumb for a host that carries everything: system, database, cache and web server, then one PHP
-# worker of about 100 MB for every 20 people (Nextcloud's documentation gives no number).
-_BASE_MEGABYTES = 1536
-_WORKER_MEGABYTES = 100
-_USERS_PER_WORKER = 20
-# Mattermost's documentation gives 2 GB to a host with all of it, for up to 1,000 users.
-_CHAT_MEGABYTES = 512
-_USERS_PER_CHAT = 1000
 # How long before its end a release's end of support is said: an upgrade has to be planned and tried.
 _SUPPORT_NOTICE = timedelta(days=60)
 # What a public body's page has to lead to.
@@ -266,25 +259,15 @@ def check_support(profile: Profile, catalogue: Catalogue, today: date) -> Iterat
 
 
 def check_memory(profile: Profile) -> Iterator[Finding]:
-    """The memory that is declared is enough for the users that are declared."""
-    users = profile.organisation.users
-    wanted = {
-        "nextcloud": _WORKER_MEGABYTES * math.ceil(users / _USERS_PER_WORKER),
-        "mattermost": _CHAT_MEGABYTES * math.ceil(users / _USERS_PER_CHAT),
-    }
-    needs: dict[str, int] = {}
-    for _, service in profile.services.placed():
-        name = profile.host_of(service)
-        needs[name] = needs.get(name, _BASE_MEGABYTES) + wanted[service.app]
-    for name, needed in needs.items():
-        host = profile.hosts.get(name)
-        if host and host.memory_megabytes is not None and host.memory_megabytes < needed:
+    """The memory that is declared is enough for what the host carries and for the users."""
+    for name, budget in memory.budgets(profile).items():
+        if not budget.fits:
             yield Finding(
                 ("hosts", name, "memory_megabytes"),
-                f"{host.memory_megabytes} MB is little for {users} users; about {needed} MB serve them well",
-                "Give the host more memory, or expect waiting times when many people work at once.",
-                Severity.WARNING,
-                because=(("organisation", "users"), ("services",)),
+                f"{profile.hosts[name].memory_megabytes} MB is too little for {profile.organisation.users} users; "
+                f"{budget.enough} MB would do: {sizing.explain(budget)}",
+                "Give the host more memory, or place services on other hosts.",
+                because=(("organisation", "users"), ("services",), ("hosts",)),
             )
 
 

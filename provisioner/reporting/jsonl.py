@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from provisioner.checks.result import Check
 from provisioner.engine.events import Event, to_dict
 from provisioner.reporting.report import Happening
+from provisioner.sizing import Budget
 
 
 class JsonLinesRenderer:
@@ -33,4 +34,5 @@ def as_dict(happening: Happening) -> dict[str, Any]:
         return to_dict(happening)
     if isinstance(happening, Check):
         return {"event": "Check", **happening.as_json()}
-    return {"event": "Release", **dataclasses.asdict(happening)}
+    kind = "Budget" if isinstance(happening, Budget) else "Release"
+    return {"event": kind, **dataclasses.asdict(happening)}

@@ -46,6 +46,15 @@ def _lines(report: RunReport) -> Iterator[str]:
         ],
     )
     yield from _table(
+        "Memory",
+        ("host", "service", "megabytes", "at least", "because"),
+        [
+            (budget.host, part.service, str(part.megabytes), str(part.least), part.why)
+            for budget in report.budgets
+            for part in budget.allotments
+        ],
+    )
+    yield from _table(
         "Hosts and roles",
         ("host", "role", "ok", "changed", "failed", "skipped", "seconds"),
         [

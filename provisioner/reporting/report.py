@@ -15,6 +15,7 @@ from provisioner.checks.result import Check, Verdict
 from provisioner.engine import events
 from provisioner.engine.events import Event, Outcome
 from provisioner.errors import ExitCode, ProvisionerError
+from provisioner.sizing import Allotment, Budget
 
 FORMAT_VERSION = 1
 #: So many last lines of a failed task are kept and shown.
@@ -50,7 +51,7 @@ class ReleaseRecord:
 
 
 #: Everything a recorder or renderer is told.
-Happening = Event | Check | ReleaseRecord
+Happening = Event | Check | ReleaseRecord | Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class RunReport:
     failures: tuple[Failure, ...] = ()
     checks: tuple[Check, ...] = ()
     releases: tuple[ReleaseRecord, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     notes: tuple[str, ...] = ()
     error: ReportedError | None = None
 
@@ -191,6 +193,10 @@ def from_dict(data: Mapping[str, Any]) -> RunReport:
         ReleaseRecord(**(release | {"gates": tuple(Gate(**gate) for gate in release.get("gates", ()))}))
         for release in data.get("releases", ())
     )
+    values["budgets"] = tuple(
+        Budget(**(budget | {"allotments": tuple(Allotment(**part) for part in budget.get("allotments", ()))}))
+        for budget in data.get("budgets", ())
+    )
     values["notes"] = tuple(data.get("notes", ()))
     values["error"] = ReportedError(**data["error"]) if data.get("error") else None
     try:
@@ -212,6 +218,7 @@ class Recorder:
         self._failures: list[Failure] = []
         self._checks: list[Check] = []
         self._releases: list[ReleaseRecord] = []
+        self._budgets: list[Budget] = []
         self._notes: dict[str, None] = {}
 
     def add(self, happening: Happening) -> None:
@@ -221,6 +228,8 @@ class Recorder:
                 self._checks.append(happening)
             case ReleaseRecord():
                 self._releases.append(happening)
+            case Budget():
+                self._budgets.append(happening)
             case events.PhaseStarted():
                 self._begun[happening.phase] = happening.time
             case events.PhaseFinished(phase=name):
@@ -300,6 +309,7 @@ class Recorder:
             failures=tuple(self._failures),
             checks=tuple(self._checks),
             releases=tuple(self._releases),
+            budgets=tuple(self._budgets),
             notes=tuple(self._notes),
             error=ReportedError.of(error) if error else None,
         )

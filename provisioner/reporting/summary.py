@@ -49,6 +49,8 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
         yield f"  {release.application} {release.version} from {release.origin}{digest}"
         if release.trust:
             yield f"    trusted by {release.trust}"
+    if report.verb == "plan" or not all(budget.fits for budget in report.budgets):
+        yield from _budgets(report)
     if report.roles:
         yield ""
         yield _row("HOST", "ROLE", "OK", "CHANGED", "FAILED", "SKIPPED", "SECONDS")
@@ -76,6 +78,14 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
                     yield f"      seen: {check.actual}"
                 if check.remedy:
                     yield f"      remedy: {check.remedy}"
+
+
+def _budgets(report: RunReport) -> Iterator[str]:
+    for budget in report.budgets:
+        yield ""
+        yield f"  {budget.host}: {budget.memory} MB of memory; {budget.enough} MB would do"
+        for part in budget.allotments:
+            yield f"    {part.service:<18}{part.megabytes:>7} MB  {part.why}"
 
 
 def _row(host: str, role: str, *figures: str) -> str:

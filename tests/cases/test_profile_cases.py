@@ -113,8 +113,7 @@ def test_roles_get_what_they_specify(path: Path) -> None:
     given = inventory.build(reading.profile, RELEASES, deployment="zonnedael").files()
     variables = {
         name: value
-        for file, content in given.items()
-        if file != "hosts.yml"
+        for content in (given["group_vars/all/main.yml"], *given["hosts.yml"]["all"]["hosts"].values())
         for name, value in content.items()
         if not name.startswith(("stack_", "ansible_"))
     }

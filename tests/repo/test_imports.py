@@ -13,7 +13,7 @@ MODULES = sorted((CHECKOUT / "provisioner").rglob("*.py"))
 
 # Room -> what it may import besides itself. The first prefix that fits a module names its room, so a module
 # that is stricter than its room stands before it.
-FLOOR_1 = {"provisioner.errors", "provisioner.paths"}
+FLOOR_1 = {"provisioner.errors", "provisioner.paths", "provisioner.sizing"}
 CATALOGUE = {"provisioner.releases.catalogue", "provisioner.releases.fit", "provisioner.releases.versions"}
 FLOOR_2 = FLOOR_1 | {"provisioner.profile", "provisioner.inventory", "provisioner.plan", "provisioner.lab"}
 FLOOR_2 |= {"provisioner.releases"}
@@ -21,6 +21,7 @@ FLOOR_3 = FLOOR_2 | {"provisioner.engine", "provisioner.checks", "provisioner.re
 ROOMS = {
     "provisioner.errors": set(),
     "provisioner.paths": set(),
+    "provisioner.sizing": set(),
     "provisioner.profile": FLOOR_1 | CATALOGUE,
     "provisioner.inventory": FLOOR_1 | {"provisioner.profile", *CATALOGUE},
     "provisioner.plan": FLOOR_1 | {"provisioner.profile", "provisioner.inventory", *CATALOGUE},
@@ -36,7 +37,10 @@ ROOMS = {
 
 PURE = (
     "provisioner.errors",
+    "provisioner.sizing",
+    "provisioner.profile.memory",
     "provisioner.profile.model",
+    "provisioner.profile.placement",
     "provisioner.profile.rules",
     "provisioner.profile.editions",
     "provisioner.profile.fields",

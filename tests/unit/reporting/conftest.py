@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from provisioner import sizing
 from provisioner.checks.result import Check, Grade, Verdict
 from provisioner.engine import events
 from provisioner.engine.events import Outcome
@@ -29,6 +30,7 @@ HAPPENINGS: list[Happening] = [
     ReleaseRecord("nextcloud", "34.0.1", "cache", "ab" * 32, (Gate("digest", "pass", "as published"),), "me"),
     events.PhaseFinished(time=12.0, phase="releases", summary="nextcloud 34.0.1"),
     events.PhaseStarted(time=12.0, phase="converge"),
+    sizing.divide("main", {"nginx"}, users=180, memory=2048),
     events.Note(time=12.0, text="careful"),
     events.Note(time=12.5, text="careful"),
     events.PlayStarted(time=13.0, play="Platform"),
