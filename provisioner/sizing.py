@@ -90,35 +90,39 @@ def needs(users: int) -> dict[str, Need]:
     connections = mattermost_connections(users)
     media = _up(meeting / 4)
     return {
-        "system": Need(512, 512, 0, "kernel, journal, apt, and Ansible while it works", "measured"),
+        "system": Need(
+            512, 512, 0, "kernel, journal, apt, and Ansible while it works", "measured, with a margin"
+        ),
         "postgresql": Need(
             256 + _BACKEND * (connections + math.ceil(users / 20)),
             1024 + 16 * users,
             3,
             f"256 for caches, {_BACKEND} for each connection; half of all is `shared_buffers`",
-            "its documentation, 19.4: `shared_buffers` of 25 % where a host has nothing else; connections: measured",
+            "its documentation, 19.4: `shared_buffers` of 25 % where a host has nothing else; a connection: measured, 1 to 8",
         ),
         "redis": Need(
             max(64, _up(users / 4)),
             max(128, _up(users)),
             1,
             "sessions, locks and lists of files grow with the users",
-            "measured, with a margin: what does not fit is dropped, which costs time and nothing else",
+            "measured, 6, with a margin; what does not fit is dropped, which costs time and nothing else",
         ),
         "php_fpm": Need(
             _OPCACHE + _WORKER * max(5, math.ceil(users / 20)),
             _OPCACHE + _WORKER * max(10, math.ceil(users / 4)),
             4,
             f"{_OPCACHE} for all, and a worker of {_WORKER} for every 20 users, 5 at least; one for every 4 at most",
-            "workers: measured with Nextcloud 34; its documentation has no number, only 512 as one request's limit",
+            "a new worker: measured, 9 to 25; it grows with what it is asked for, 512 at most",
         ),
-        "nginx": Need(64, 64, 0, "its workers, and buffers of 1,024 connections", "measured, with a margin"),
+        "nginx": Need(
+            64, 64, 0, "its workers, and buffers of 1,024 connections", "measured, 5, with a margin"
+        ),
         "mattermost": Need(
             max(256, 512 * math.ceil(users / 1000)),
             max(1024, 4 * users),
             2,
             "512 for every 1,000 users; it collects its garbage the more often the nearer it comes to its budget",
-            "its documentation: 2 GB for 1 to 1,000 users, database and proxy in it",
+            "its documentation: 2 GB for 1 to 1,000 users, database and proxy in it; measured, 133",
         ),
         "prosody": Need(
             96 + media, 96 + media, 0, "one process, and what it knows of each participant", "an estimate"
