@@ -98,7 +98,7 @@ def needs(users: int) -> dict[str, Need]:
             1024 + 16 * users,
             3,
             f"256 for caches, {_BACKEND} for each connection; half of all is `shared_buffers`",
-            "its documentation, 19.4: `shared_buffers` of 25 % where a host has nothing else; a connection: measured, 1 to 8",
+            "its documentation, 19.4: `shared_buffers` of 25 % of a host of its own; a connection: measured, 1 to 8",
         ),
         "redis": Need(
             max(64, _up(users / 4)),
