@@ -8,6 +8,7 @@ Measured on a converged host:
   that most of it is the same for all modules: 1.6 s of 15.4 s.
 * mitogen strips comments from the code it sends, which costs more than sending them (60 kB, compressed): 0.2 s.
 * Every worker finds and loads all of Jinja's filters and tests for itself: 0.6 s, spent once before the first fork.
+* Every worker compiles each template that it meets: 0.9 s (``compiled_templates.py``).
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import importlib.metadata
 import os
 from types import CodeType
+
+from provisioner.paths import cache_dir, make_private
 
 # A collection after so many new objects, instead of 700: a run on a few hosts does none, one on hundreds still can.
 _OBJECTS = 500_000
@@ -32,6 +36,7 @@ def main() -> None:
     from ansible.cli import playbook
 
     _load_jinja_plugins_before_forking()
+    _compile_templates_once()
     playbook.main()
 
 
@@ -49,6 +54,17 @@ def _load_jinja_plugins_before_forking() -> None:
         return run(manager, play)
 
     TaskQueueManager.run = run_play
+
+
+def _compile_templates_once() -> None:
+    from ansible._internal._templating import _engine
+
+    from provisioner.engine.compiled_templates import CachingEnvironment
+
+    versions = "-".join(f"{name}-{importlib.metadata.version(name)}" for name in ("ansible-core", "jinja2"))
+    CachingEnvironment.directory = cache_dir() / "templates" / versions
+    make_private(CachingEnvironment.directory)
+    _engine.AnsibleEnvironment = CachingEnvironment
 
 
 def _lighten_mitogen() -> None:

@@ -33,6 +33,7 @@ from provisioner.engine.content import Content
 from provisioner.engine.processes import MARK, end_marked
 from provisioner.engine.translation import Translator
 from provisioner.errors import Unavailable, UsageError
+from provisioner.paths import cache_dir
 
 _INHERITED = frozenset(
     (
@@ -212,6 +213,7 @@ def _arguments(request: RunRequest) -> str:
 def _environment(request: RunRequest, home: Path) -> dict[str, str]:
     environment = {
         MARK: str(request.scratch),
+        "SOVSTACK_CACHE_DIR": str(cache_dir()),
         "ANSIBLE_CONFIG": str(request.content.ansible_cfg),
         "ANSIBLE_ROLES_PATH": str(request.content.roles),
         # Only the collections that came with this ansible; those in a home directory are of any version.
