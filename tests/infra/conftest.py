@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 import yaml
+from testinfra.host import Host
 
 from provisioner.checks.marker import declare_not_applicable, require_identities
 
@@ -44,6 +46,28 @@ def deployment(request: pytest.FixtureRequest, role_defaults: dict[str, Any]) ->
     else:
         variables = request.getfixturevalue("host").ansible.get_variables()
     return role_defaults | variables
+
+
+@pytest.fixture(scope="session")
+def exposures() -> dict[tuple[str, str], float]:
+    """What was measured by ``exposure`` in this session, by host and unit; measuring takes a tenth of a second."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def exposure(host: Host, exposures: dict[tuple[str, str], float]) -> Callable[[str], float]:
+    """Measures how much of the host a service could reach: systemd-analyze's exposure, 0 (shut in) to 10."""
+
+    def measure(unit: str) -> float:
+        key = (host.backend.get_pytest_id(), unit)
+        if key not in exposures:
+            said = host.check_output("systemd-analyze security --no-pager %s", unit).splitlines()[-1]
+            found = re.search(r"exposure level for \S+: ([0-9.]+)", said)
+            assert found, said
+            exposures[key] = float(found.group(1))
+        return exposures[key]
+
+    return measure
 
 
 @pytest.fixture
