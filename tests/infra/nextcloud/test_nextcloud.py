@@ -42,12 +42,6 @@ def occ(host: Host, arguments: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def configuration(host: Host) -> dict[str, Any]:
-    """Settings as Nextcloud sees them: `system` and `apps`."""
-    return occ(host, "config:list")
-
-
-@pytest.fixture(scope="module")
 def setup_checks(host: Host) -> dict[str, dict[str, Any]]:
     """Results of Nextcloud's setup checks: name of the check -> result."""
     categories = occ(host, "setupchecks").values()
@@ -55,12 +49,18 @@ def setup_checks(host: Host) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def integrity(host: Host, setup_checks: dict[str, Any]) -> dict[str, list[str]]:
+def configuration(host: Host, setup_checks: dict[str, Any]) -> dict[str, Any]:
+    """Settings as Nextcloud sees them, `system` and `apps`; read after the setup checks, which keep results there."""
+    assert setup_checks
+    return occ(host, "config:list")
+
+
+@pytest.fixture(scope="module")
+def integrity(configuration: dict[str, Any]) -> dict[str, list[str]]:
     """What the setup checks' comparison of the code with the vendor's signature found: kind of finding -> files."""
-    found = host.run("nextcloud-occ config:app:get core oc.integritycheck.checker").stdout
-    results = json.loads(found) if "CodeIntegrity" in setup_checks and found.strip() else {}
+    results = configuration["apps"]["core"].get("oc.integritycheck.checker") or {}
     kinds: dict[str, list[str]] = {}
-    for findings in (results or {}).values():
+    for findings in results.values():
         for kind, files in findings.items():
             kinds.setdefault(kind, []).extend(files)
     return kinds
