@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+INTERFACE = HERE / "lib" / "jitsi_double" / "interface.json"
 # The releases that it stands for, and the version of each package in them.
 RELEASES = {
     "2.0.10978": {
@@ -67,7 +68,7 @@ def _package(output: Path, package: str, version: str) -> Path:
 def _files(package: str, version: str) -> Iterator[tuple[str, bytes]]:
     """Yield what the package installs, by its path from the root."""
     tree = HERE / "packages" / package / "tree"
-    options = json.dumps(json.loads((HERE / "interface.json").read_text())["web_options"]).encode()
+    options = json.dumps(json.loads(INTERFACE.read_text())["web_options"]).encode()
     for path in tree.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             data = path.read_bytes().replace(b"@version@", version.encode())
@@ -76,14 +77,14 @@ def _files(package: str, version: str) -> Iterator[tuple[str, bytes]]:
         yield from _modules()
     yield f"usr/share/doc/{package}/SOVSTACK-CONTRACT-DOUBLE", _NOTE.encode()
     if (library := _LIBRARIES.get(package)) is not None:
-        for path in (HERE / "lib").rglob("*.py"):
-            yield f"{library}/{path.relative_to(HERE / 'lib').as_posix()}", path.read_bytes()
-        yield f"{library}/double/interface.json", (HERE / "interface.json").read_bytes()
+        for path in (HERE / "lib").rglob("*"):
+            if path.suffix in {".json", ".py"}:
+                yield f"{library}/{path.relative_to(HERE / 'lib').as_posix()}", path.read_bytes()
 
 
 def _modules() -> Iterator[tuple[str, bytes]]:
     """Yield the modules of Prosody that only look whether their options are there."""
-    interface = json.loads((HERE / "interface.json").read_text())
+    interface = json.loads(INTERFACE.read_text())
     for name, options in interface["prosody_modules"].items():
         text = "-- Contract double: does nothing but look for the options that the real module cannot do without.\n"
         text += f'module:require "options".need {{ {", ".join(map(json.dumps, options))} }};\n'

@@ -12,9 +12,9 @@ import sys
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
-from double import web
-from double.settings import Settings, SettingsError
-from double.xmpp import CLIENT, MUC, PING, Account, Client, XmppError
+from jitsi_double import web
+from jitsi_double.settings import Settings, SettingsError
+from jitsi_double.xmpp import CLIENT, MUC, PING, Account, Client, XmppError
 
 VERSION = "@version@"
 FOCUS = "http://jitsi.org/protocol/focus"

@@ -6,21 +6,24 @@ It moves no media: its UDP port answers STUN's question for one's own address an
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import ipaddress
 import json
 import signal
 import socket
 import struct
-import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
-from double import web
-from double.settings import Settings, SettingsError
-from double.xmpp import Account, Client, XmppError
+from jitsi_double import web
+from jitsi_double.settings import Settings, SettingsError
+from jitsi_double.xmpp import Account, Client, XmppError
 
 VERSION = "@version@"
 COLIBRI = "http://jitsi.org/protocol/colibri"
@@ -28,6 +31,8 @@ HEALTH = "http://jitsi.org/protocol/healthcheck"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # "Configuration error", upon which the vendor's unit does not try again.
 MISCONFIGURED = 78
+# Address of an interface (netdevice(7)).
+_SIOCGIFADDR = 0x8915
 
 
 class Connection:
@@ -108,8 +113,7 @@ class Media(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
         """Answer a binding request with the sender's address."""
@@ -123,19 +127,28 @@ class Media(asyncio.DatagramProtocol):
         self.transport.sendto(struct.pack(">HH", 0x0101, len(attribute)) + data[4:20] + attribute, address)
 
 
+def interface_addresses() -> Iterator[str]:
+    """Yield the host's addresses the way Java finds them: without netlink, which the sandbox does not allow."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for link in Path("/sys/class/net").iterdir():
+            with contextlib.suppress(OSError):  # an interface without an IPv4 address
+                answer = fcntl.ioctl(control.fileno(), _SIOCGIFADDR, struct.pack("256s", link.name.encode()))
+                yield socket.inet_ntoa(answer[20:24])
+    for line in Path("/proc/net/if_inet6").read_text().splitlines():
+        yield str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0])))
+
+
 def addresses(settings: Settings) -> list[str]:
-    """Return the host's addresses on which the real one would listen."""
-    listing = subprocess.run(["/usr/bin/ip", "-json", "address"], check=True, capture_output=True)
+    """Return those of the host's addresses on which the real one would listen."""
     allowed = settings.get("ice4j.harvest.allowed-addresses", [])
     found = []
-    for link in json.loads(listing.stdout):
-        for entry in link["addr_info"]:
-            address = ipaddress.ip_address(entry["local"])
-            usable = entry["scope"] == "global" and not address.is_loopback
-            if address.version == 6 and not settings.get("ice4j.harvest.use-ipv6", True):
-                usable = False
-            if usable and (not allowed or str(address) in allowed):
-                found.append(str(address))
+    for text in interface_addresses():
+        address = ipaddress.ip_address(text)
+        usable = not address.is_loopback and not address.is_link_local
+        if address.version == 6 and not settings.get("ice4j.harvest.use-ipv6", True):
+            usable = False
+        if usable and (not allowed or text in allowed):
+            found.append(text)
     return found
 
 

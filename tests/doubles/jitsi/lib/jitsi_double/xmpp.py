@@ -108,13 +108,15 @@ class Client:
             XmppError: The answer is an error, or there is none.
         """
         number = f"double-{next(self._numbers)}"
-        self._waiting[number] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         target = f" to={quoteattr(to)}" if to else ""
         self.send(f"<iq type='{kind}' id='{number}'{target}>{payload}</iq>")
         try:
-            answer = await asyncio.wait_for(self._waiting.pop(number), _PATIENCE)
+            answer = await asyncio.wait_for(waiting, _PATIENCE)
         except TimeoutError as error:
             raise XmppError(f"no answer from {to or 'the server'}") from error
+        finally:
+            del self._waiting[number]
         if answer.get("type") == "error":
             raise XmppError(f"{to}: {ET.tostring(answer, encoding='unicode')}")
         return answer

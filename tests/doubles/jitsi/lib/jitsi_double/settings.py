@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from double import hocon, keystore
+from jitsi_double import hocon, keystore
 
 _INTERFACE = Path(__file__).with_name("interface.json")
 _DURATION = re.compile(r"\d+ ?(?:ns|us|ms|s|m|h|d|(?:milli|micro|nano)?seconds?|minutes?|hours?|days?)")

@@ -1,0 +1,147 @@
+"""Jicofo as the role promises it: shut in, logged in at a Prosody that it knows, with a videobridge at hand."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+CONFIG = "/etc/jitsi/jicofo/jicofo.conf"
+TRUSTSTORE = "/etc/jitsi/jicofo/truststore.jks"
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 15
+# Seconds that Java may take to start and to log in.
+PATIENCE = 60
+
+
+def ask(host: Host, path: str) -> tuple[int, str]:
+    """Status and text of an answer of Jicofo's; 0 where nobody answers."""
+    script = (
+        "import urllib.error, urllib.request as web\n"
+        "try:\n"
+        f"    answer = web.urlopen('http://127.0.0.1:8888{path}', timeout=20)\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    answer = error\n"
+        "except OSError as error:\n"
+        "    raise SystemExit(f'0 {error}')\n"
+        "print(answer.status, answer.read().decode())"
+    )
+    result = host.run(f"python3 -c {shlex.quote(script)}")
+    status, _, text = (result.stdout or result.stderr).partition(" ")
+    return int(status), text.strip()
+
+
+@pytest.mark.check(
+    id="JICOFO-HEALTH",
+    title="Jicofo is healthy: logged in at Prosody, with a videobridge at hand",
+    grade="observed on host",
+    remedy="`journalctl -u jicofo` says what hinders it; without a videobridge see `journalctl -u jitsi-videobridge2`.",
+    unit="jicofo.service",
+)
+def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) -> None:
+    end = time.monotonic() + PATIENCE
+    while (answer := ask(host, "/about/health"))[0] != 200 and time.monotonic() < end:
+        time.sleep(1)
+    record_property("actual", f"{answer[0]} {answer[1]}".strip())
+    assert answer[0] == 200
+
+
+@pytest.mark.check(
+    id="JICOFO-BRIDGES",
+    title="Every videobridge that Jicofo knows can take people",
+    grade="observed on host",
+    remedy="`journalctl -u jitsi-videobridge2` on the host of the missing one says what hinders it.",
+    unit="jicofo.service",
+)
+def test_bridges_are_operational(host: Host, record_property: Callable[[str, object], None]) -> None:
+    status, text = ask(host, "/metrics")
+    assert status == 200
+    numbers = dict(
+        re.findall(r"^jitsi_jicofo_(bridge_selector_bridge_count\w*) ([\d.]+)$", text, re.MULTILINE)
+    )
+    total, operational = (
+        float(numbers[f"bridge_selector_bridge_count{suffix}"]) for suffix in ("", "_operational")
+    )
+    record_property("actual", f"{operational:.0f} of {total:.0f}")
+    assert total >= 1
+    assert operational == total
+
+
+@pytest.mark.check(
+    id="JICOFO-PACKAGE",
+    title="Jicofo is the profile's package",
+    grade="observed on host",
+    remedy="Run apply: it installs the package.",
+)
+def test_package(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    installed = host.check_output("dpkg-query --show --showformat '${db:Status-Status} ${Version}' jicofo")
+    record_property("actual", installed)
+    assert installed == f"installed {deployment['jicofo_package_version']}"
+
+
+@pytest.mark.check(
+    id="JICOFO-UNIT",
+    title="Jicofo runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply: it writes and starts the unit.",
+    unit="jicofo.service",
+)
+def test_unit_is_shut_in(host: Host, record_property: Callable[[str, object], None]) -> None:
+    service = host.service("jicofo.service")
+    assert service.is_running
+    assert service.is_enabled
+    analysis = host.run(f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} jicofo.service")
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="JICOFO-TRUST",
+    title="Jicofo trusts the deployment's authority and no other, and verifies Prosody's certificate",
+    grade="observed on host",
+    remedy="Run apply: it writes the trust store and the settings.",
+)
+def test_trust(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    listing = host.check_output(f"keytool -list -rfc -keystore {TRUSTSTORE} -storepass changeit 2>/dev/null")
+    certificate = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END", re.DOTALL)
+    trusted, wanted = (
+        ["".join(body.split()) for body in certificate.findall(text)]
+        for text in (listing, deployment["jicofo_ca_certificate"])
+    )
+    record_property("actual", f"{len(trusted)} authorities")
+    assert trusted == wanted
+    assert f"-Djavax.net.ssl.trustStore={TRUSTSTORE}" in host.check_output(
+        "systemctl show jicofo --property=Environment"
+    )
+    for setting in ("disable-certificate-verification", "use-tls"):
+        assert host.run(f"hocon -f {CONFIG} get jicofo.xmpp.client.{setting}").failed
+
+
+@pytest.mark.check(
+    id="JICOFO-MODERATORS",
+    title="Nobody becomes a moderator by being the first to come",
+    grade="configured",
+    remedy="Run apply: it writes the settings.",
+)
+def test_nobody_is_owner_by_coming_first(host: Host) -> None:
+    assert host.check_output(f"hocon -f {CONFIG} get jicofo.conference.enable-auto-owner") == "false"
+
+
+@pytest.mark.check(
+    id="JICOFO-FILES",
+    title="Nobody but Jicofo reads its password",
+    grade="observed on host",
+    remedy="Run apply: it sets owner and mode.",
+)
+def test_password_is_for_jicofo_alone(host: Host) -> None:
+    entry = host.file(CONFIG)
+    assert (entry.user, entry.mode & 0o7777) == ("jicofo", 0o400)

@@ -1,0 +1,187 @@
+"""The videobridge as the role promises it: shut in, at its meeting point with Jicofo, reachable, asking nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+CONFIG = "/etc/jitsi/videobridge/jvb.conf"
+TRUSTSTORE = "/etc/jitsi/videobridge/truststore.jks"
+UNIT = "jitsi-videobridge2.service"
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 15
+# Seconds that Java may take to start and to log in.
+PATIENCE = 60
+
+
+def ask(host: Host, path: str) -> tuple[int, str]:
+    """Status and text of an answer of the videobridge's; 0 where nobody answers."""
+    script = (
+        "import urllib.error, urllib.request as web\n"
+        "try:\n"
+        f"    answer = web.urlopen('http://127.0.0.1:8080{path}', timeout=20)\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    answer = error\n"
+        "except OSError as error:\n"
+        "    raise SystemExit(f'0 {error}')\n"
+        "print(answer.status, answer.read().decode())"
+    )
+    result = host.run(f"python3 -c {shlex.quote(script)}")
+    status, _, text = (result.stdout or result.stderr).partition(" ")
+    return int(status), text.strip()
+
+
+def setting(host: Host, name: str) -> Any:
+    """A setting of the configuration file; None where it is not in there."""
+    result = host.run(f"hocon --json -f {CONFIG} get {name}")
+    return json.loads(result.stdout) if result.rc == 0 else None
+
+
+@pytest.mark.check(
+    id="JVB-HEALTH",
+    title="The videobridge is healthy",
+    grade="observed on host",
+    remedy="`journalctl -u jitsi-videobridge2` says what hinders it.",
+    unit=UNIT,
+)
+def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) -> None:
+    end = time.monotonic() + PATIENCE
+    while (answer := ask(host, "/about/health"))[0] != 200 and time.monotonic() < end:
+        time.sleep(1)
+    record_property("actual", f"{answer[0]} {answer[1]}".strip())
+    assert answer[0] == 200
+
+
+@pytest.mark.check(
+    id="JVB-JOINED",
+    title="The videobridge is where Jicofo looks for it",
+    grade="observed on host",
+    remedy="`journalctl -u jitsi-videobridge2` says why Prosody does not let it in.",
+    unit=UNIT,
+)
+def test_has_joined(host: Host, record_property: Callable[[str, object], None]) -> None:
+    # Its health does not say it, and the numbers are fresh every few seconds.
+    end, joined = time.monotonic() + PATIENCE, "none"
+    while joined != "1.0" and time.monotonic() < end:
+        found = re.search(r"^jitsi_jvb_mucs_joined ([\d.]+)$", ask(host, "/metrics")[1], re.MULTILINE)
+        joined = found[1] if found else "none"
+        if joined != "1.0":
+            time.sleep(1)
+    record_property("actual", joined)
+    assert joined == "1.0"
+
+
+@pytest.mark.check(
+    id="JVB-PACKAGE",
+    title="The videobridge is the profile's package",
+    grade="observed on host",
+    remedy="Run apply: it installs the package.",
+)
+def test_package(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    query = "dpkg-query --show --showformat '${db:Status-Status} ${Version}' jitsi-videobridge2"
+    installed = host.check_output(query)
+    record_property("actual", installed)
+    assert installed == f"installed {deployment['jitsi_videobridge_package_version']}"
+
+
+@pytest.mark.check(
+    id="JVB-UNIT",
+    title="The videobridge runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply: it writes and starts the unit.",
+    unit=UNIT,
+)
+def test_unit_is_shut_in(host: Host, record_property: Callable[[str, object], None]) -> None:
+    service = host.service(UNIT)
+    assert service.is_running
+    assert service.is_enabled
+    analysis = host.run(f"systemd-analyze security --no-pager --threshold={HIGHEST_EXPOSURE} {UNIT}")
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
+
+
+@pytest.mark.check(
+    id="JVB-MEDIA",
+    title="The videobridge waits for sound and pictures on the host's address",
+    grade="observed on host",
+    remedy="Run apply; `ss -lnup` says who else has the port.",
+    unit=UNIT,
+)
+def test_listens_for_media(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    port = deployment["jitsi_videobridge_port"]
+    listing = host.check_output(f"ss --listening --udp --numeric --no-header 'sport = :{port}'")
+    sockets = {line.split()[3] for line in listing.splitlines()}
+    record_property("actual", ", ".join(sorted(sockets)))
+    address = deployment["jitsi_videobridge_local_address"]
+    own = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    assert {own, f"*:{port}", f"0.0.0.0:{port}"} & sockets
+
+
+@pytest.mark.check(
+    id="JVB-ADDRESSES",
+    title="The videobridge asks neither a cloud nor a STUN server for its address: the profile says it",
+    grade="configured",
+    remedy="Run apply: it writes the settings.",
+)
+def test_addresses_come_from_the_profile(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    mapping = setting(host, "ice4j.harvest.mapping")
+    assert mapping["aws"] == {"enabled": False}
+    assert mapping["stun"] == {"addresses": []}
+    local = deployment["jitsi_videobridge_local_address"]
+    wanted = [
+        (local, address)
+        for address in deployment["jitsi_videobridge_public_addresses"]
+        if address != local and (":" in address) == (":" in local)
+    ]
+    present = [(entry["local-address"], entry["public-address"]) for entry in mapping["static-mappings"]]
+    record_property("actual", ", ".join(" as ".join(pair) for pair in present) or "none")
+    assert present == wanted
+
+
+@pytest.mark.check(
+    id="JVB-TRUST",
+    title="The videobridge trusts the deployment's authority and no other, and talks to Prosody encrypted",
+    grade="observed on host",
+    remedy="Run apply: it writes the trust store and the settings.",
+)
+def test_trust(
+    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    listing = host.check_output(f"keytool -list -rfc -keystore {TRUSTSTORE} -storepass changeit 2>/dev/null")
+    certificate = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END", re.DOTALL)
+    trusted, wanted = (
+        ["".join(body.split()) for body in certificate.findall(text)]
+        for text in (listing, deployment["jitsi_videobridge_ca_certificate"])
+    )
+    record_property("actual", f"{len(trusted)} authorities")
+    assert trusted == wanted
+    environment = host.check_output(f"systemctl show {UNIT} --property=Environment")
+    assert f"-Djavax.net.ssl.trustStore={TRUSTSTORE}" in environment
+    # One by one: a failed assertion shows what it compares, and the password is beside them.
+    connection = "videobridge.apis.xmpp-client.configs.prosody"
+    assert setting(host, f"{connection}.SECURITY_MODE") == "required"
+    assert setting(host, f"{connection}.DISABLE_CERTIFICATE_VERIFICATION") is None
+
+
+@pytest.mark.check(
+    id="JVB-FILES",
+    title="Nobody but the videobridge reads its password",
+    grade="observed on host",
+    remedy="Run apply: it sets owner and mode.",
+)
+def test_password_is_for_the_videobridge_alone(host: Host) -> None:
+    entry = host.file(CONFIG)
+    assert (entry.user, entry.mode & 0o7777) == ("jvb", 0o400)
