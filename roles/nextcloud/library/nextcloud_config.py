@@ -16,7 +16,11 @@ options:
   path: {description: The managed file., type: path, required: true}
   settings: {description: Settings by name., type: dict, required: true}
   expressions: {description: Settings whose value is a PHP expression., type: dict, default: {}}
-  secrets: {description: Settings that no output may show., type: dict, default: {}, no_log: true}
+  secrets:
+    description: Settings that no output may show; parts of a mapping join those that are open.
+    type: dict
+    default: {}
+    no_log: true
   config_dir: {description: Folder of config.php., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
   state_path: {description: Where the role records its state., type: path, required: true}
@@ -86,6 +90,15 @@ def render(settings: dict[str, Any], expressions: dict[str, str]) -> str:
     return f"{HEADER}$CONFIG = [\n{''.join(lines)}];\n"
 
 
+def joined(settings: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
+    """Settings and secrets as one; where both know a mapping, its parts."""
+    both = {**settings, **secrets}
+    for name in settings.keys() & secrets.keys():
+        if isinstance(settings[name], dict) and isinstance(secrets[name], dict):
+            both[name] = joined(settings[name], secrets[name])
+    return both
+
+
 def names_in(text: str) -> set[str]:
     """Names of the settings in a file that `render` made."""
     return set(re.findall(r"^    '([^']+)' => ", text, flags=re.MULTILINE))
@@ -126,7 +139,7 @@ def main() -> None:
     )
     instance = Instance(module)
     path = pathlib.Path(module.params["path"])
-    settings = {**module.params["settings"], **module.params["secrets"]}
+    settings = joined(module.params["settings"], module.params["secrets"])
     after = render(settings, module.params["expressions"])
     before = path.read_text(encoding="utf-8") if path.exists() else ""
 

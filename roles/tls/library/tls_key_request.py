@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import tempfile
 from pathlib import Path
@@ -24,6 +25,10 @@ options:
     type: list
     elements: str
     required: true
+  group:
+    description: System group that may read the key besides root, for a service that reads it as its own user.
+    type: str
+    default: root
   placeholder:
     description: Write a self-signed fullchain.pem when there is none, so that a web server can start.
     type: bool
@@ -52,7 +57,6 @@ certificate:
   type: str
 """
 
-_KEY_ATTRIBUTES = "0:0 0600\n"  # as describe_key() has them
 _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 
 
@@ -64,6 +68,8 @@ class KeyFolder:
         self._module = module
         self._hostnames: list[str] = module.params["hostnames"]
         self._folder = Path(module.params["directory"])
+        self._group: str = module.params["group"]
+        self._mode = 0o600 if self._group == "root" else 0o640
         self._key = self._folder / "privkey.pem"
         self._chain = self._folder / "fullchain.pem"
 
@@ -80,14 +86,14 @@ class KeyFolder:
         if not self.public_key():
             if not self._module.check_mode:
                 key = self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-                self._write(self._key, key, 0o600)
+                self._write(self._key, key, self._mode, self._gid())
             return True
         status = self._key.stat()
-        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, 0, 0o600):
+        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, self._gid(), self._mode):
             return False
         if not self._module.check_mode:
-            os.chown(self._key, 0, 0)
-            self._key.chmod(0o600)
+            os.chown(self._key, 0, self._gid())
+            self._key.chmod(self._mode)
         return True
 
     def ensure_placeholder(self) -> bool:
@@ -111,6 +117,20 @@ class KeyFolder:
         if code or "prime256v1" not in text:
             return ""
         return self._openssl("pkey", "-in", str(self._key), "-pubout")
+
+    def describe_wish(self) -> str:
+        """What `describe_key` is to say of owner and mode."""
+        return f"0:{self._gid()} {self._mode:04o}\n"
+
+    def _gid(self) -> int:
+        """Number of the group; in a dry run its package may not be there yet."""
+        try:
+            return grp.getgrnam(self._group).gr_gid
+        except KeyError:
+            if self._module.check_mode:
+                return -1
+            self._module.fail_json(msg=f"There is no group {self._group} that could read {self._key}.")
+            raise
 
     def describe_key(self) -> str:
         """What a diff may show of the key; empty when there is none."""
@@ -147,11 +167,12 @@ class KeyFolder:
             "extendedKeyUsage=serverAuth",
         ]
 
-    def _write(self, path: Path, content: str, mode: int) -> None:
+    def _write(self, path: Path, content: str, mode: int, group: int = 0) -> None:
         # mkstemp makes the file 0600, so the content is never readable to others on the way.
         handle, temporary = tempfile.mkstemp(dir=self._folder)
         with os.fdopen(handle, "w") as stream:
             stream.write(content)
+        os.chown(temporary, 0, group)
         Path(temporary).chmod(mode)
         Path(temporary).rename(path)
 
@@ -162,6 +183,7 @@ def main() -> None:
         argument_spec={
             "directory": {"type": "path", "required": True},
             "hostnames": {"type": "list", "elements": "str", "required": True},
+            "group": {"type": "str", "default": "root"},
             "placeholder": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -178,7 +200,7 @@ def main() -> None:
         public_key=public_key,
         csr=folder.request() if public_key else "",
         certificate=folder.certificate(),
-        diff={"before": before, "after": _KEY_ATTRIBUTES + (public_key or "a new key\n")},
+        diff={"before": before, "after": folder.describe_wish() + (public_key or "a new key\n")},
     )
 
 

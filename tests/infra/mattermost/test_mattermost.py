@@ -165,7 +165,7 @@ def test_settings_are_in_force(settings: dict[str, Any], deployment: dict[str, A
 def test_database_is_its_own(
     host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
 ) -> None:
-    if not deployment["mattermost_database_host"].startswith("/"):
+    if deployment["mattermost_database_sources"]:
         not_applicable("the database is on another host")
     user = deployment["mattermost_database_user"]
     owners = (
@@ -180,6 +180,28 @@ def test_database_is_its_own(
     assert query(host, deployment, clients) == f"{user} over the socket"
     with_password = query(host, deployment, "select rolname from pg_authid where rolpassword is not null")
     assert user not in with_password.splitlines()
+
+
+@pytest.mark.check(
+    id="MM-DATABASE-TLS",
+    title="Mattermost reaches a database on another host over TLS with a certificate of the authority, and keeps the "
+    "password to itself",
+    grade="configured",
+    remedy="Run apply: it writes the settings into the server's environment.",
+)
+def test_remote_database_is_encrypted(
+    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    if not deployment["mattermost_database_sources"]:
+        not_applicable("the database is on the same host")
+    secrets = host.file("/etc/mattermost/secrets.env").content_string
+    sources = [line for line in secrets.splitlines() if "postgres://" in line]
+    assert len(sources) == 2
+    for source in sources:
+        assert "?sslmode=verify-full&sslrootcert=" in source
+    assert "postgres://" not in host.file("/etc/mattermost/mattermost.env").content_string
+    established = host.check_output("ss --no-header --tcp --numeric state established dport = :5432")
+    assert established
 
 
 @pytest.mark.check(

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from testinfra.host import Host
@@ -252,3 +252,50 @@ def test_ownership(host: Host, deployment: dict[str, Any]) -> None:
 def test_web_installer_is_shut(host: Host) -> None:
     assert not host.file("/etc/nextcloud/CAN_INSTALL").exists
     assert not host.file("/opt/nextcloud/current/config/CAN_INSTALL").exists
+
+
+@pytest.mark.check(
+    id="NC-DATABASE-TLS",
+    title="Nextcloud reaches a database on another host over TLS with the authority's certificate, never without",
+    grade="observed on host",
+    remedy="Run apply: it writes the environment of web pages, commands and background jobs.",
+)
+def test_remote_database_is_encrypted(
+    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    if not deployment["nextcloud_database_sources"]:
+        not_applicable("the database is on the same host")
+    environment = host.check_output("systemctl show nextcloud-cron.service --property=Environment --value")
+    name, user = deployment["nextcloud_database_name"], deployment["nextcloud_database_user"]
+    psql = (
+        f"cd / && setpriv --reuid=www-data --regid=www-data --clear-groups env {environment} %s psql --no-psqlrc"
+        f" --no-password --tuples-only --no-align --host={deployment['nextcloud_database_host']} --username={user}"
+        f" --dbname={name} --command=%s"
+    )
+    session = "select ssl, version from pg_stat_ssl where pid = pg_backend_pid()"
+    assert host.check_output(psql, "PGAPPNAME=check", session) == "t|TLSv1.3"
+    for refused in ("PGSSLMODE=disable", "PGSSLROOTCERT=/etc/hostname", "PGPASSFILE=/dev/null"):
+        assert host.run(psql, refused, session).rc != 0, refused
+    password = host.file("/etc/nextcloud/pgpass")
+    assert (password.user, password.mode) == ("www-data", 0o600)
+
+
+@pytest.mark.check(
+    id="NC-CACHE-TLS",
+    title="Nextcloud reaches a key-value store on another host over TLS, and nobody else reads the password",
+    grade="observed on host",
+    remedy="Run apply: it writes the managed configuration and the pool of web pages.",
+)
+def test_remote_cache_is_encrypted(
+    host: Host,
+    configuration: dict[str, Any],
+    deployment: dict[str, Any],
+    not_applicable: Callable[[str], NoReturn],
+) -> None:
+    if not deployment["nextcloud_redis_host"]:
+        not_applicable("the key-value store is on the same host")
+    assert configuration["system"]["redis"]["host"] == f"tls://{deployment['nextcloud_redis_host']}"
+    secrets = host.check_output("ls /etc/php/*/fpm/sovstack-secrets.conf")
+    assert (host.file(secrets).user, host.file(secrets).mode) == ("root", 0o600)
+    assert "session.save_path" not in host.check_output("cat /etc/php/*/fpm/sovstack.conf")
+    assert host.check_output("ss --no-header --tcp --numeric state established dport = :6379")

@@ -10,6 +10,9 @@ from testinfra.host import Host
 
 # systemd-analyze's exposure, 0 (shut in) to 10; what is left is what pg_ctlcluster needs.
 HIGHEST_EXPOSURE = 3.0
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100; what is left is what pg_ctlcluster needs.
+HIGHEST_EXPOSURE = 30
+AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
 
 
 def ask(host: Host, sql: str, *, user: str = "root", role: str = "postgres") -> str:
@@ -95,9 +98,8 @@ def test_listens_where_it_should(host: Host, deployment: dict[str, Any]) -> None
 )
 def test_access_is_by_identity(host: Host, deployment: dict[str, Any]) -> None:
     methods = set(ask(host, "select distinct auth_method from pg_hba_file_rules").split())
-    assert methods <= (
-        {"peer"} if not deployment["postgresql_hba_rules"] else {"peer", "scram-sha-256", "cert"}
-    )
+    over_network = {"scram-sha-256", "cert"} if deployment["postgresql_listen_addresses"] else set()
+    assert methods <= {"peer"} | over_network
     for role in ("postgres", "nobody"):
         refused = host.run(
             "setpriv --reuid=nobody --clear-groups psql -h /run/postgresql -U %s -d postgres -c 'select 1'",
@@ -133,3 +135,34 @@ def test_databases_have_own_roles(host: Host, not_applicable: Callable[[str], No
     if not owners:
         not_applicable("no application has a database here")
     assert [line for line in owners if line.split("|")[1] == "postgres" or line.split("|")[2] != "f"] == []
+
+
+@pytest.mark.check(
+    id="PG-NETWORK",
+    title="Over the network PostgreSQL shows its certificate, and lets in the profile's hosts with a password alone",
+    grade="observed on host",
+    remedy="Run apply: it issues the certificate and writes settings, access rules and firewall anew.",
+)
+def test_network_is_encrypted_and_authenticated(
+    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    if not deployment["postgresql_listen_addresses"]:
+        not_applicable("the profile lets nobody come from another host")
+    over_network = "select distinct type || ' ' || auth_method from pg_hba_file_rules where type <> 'local'"
+    assert ask(host, over_network).splitlines() == ["hostssl scram-sha-256"]
+    kept = "select rolname from pg_authid where rolpassword is not null and rolpassword not like 'SCRAM-SHA-256$%'"
+    assert ask(host, kept) == ""
+    plain = "select usename, client_addr from pg_stat_activity join pg_stat_ssl using (pid) where not ssl"
+    assert ask(host, f"{plain} and client_addr is not null") == ""
+    for address in deployment["postgresql_listen_addresses"]:
+        shown = host.run(
+            "openssl s_client -starttls postgres -connect %s -verify_return_error -verify_hostname %s"
+            f" -CAfile {AUTHORITY} -no-CApath -no-CAstore </dev/null",
+            f"[{address}]:5432" if ":" in address else f"{address}:5432",
+            deployment["postgresql_hostname"],
+        )
+        assert shown.rc == 0, shown.stderr
+    filter_rules = host.check_output("nft list chain inet sovstack_inbound input").splitlines()
+    opened = [rule.strip() for rule in filter_rules if "dport 5432" in rule]
+    assert opened
+    assert [rule for rule in opened if "saddr" not in rule] == []

@@ -1,15 +1,20 @@
-"""The key-value store as the role promises it: a socket for its clients, no network, nothing kept."""
+"""The key-value store as the role promises it: a socket for its clients, TLS for those elsewhere, nothing kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from testinfra.host import Host
 
 # systemd-analyze's exposure, 0 (shut in) to 10.
 HIGHEST_EXPOSURE = 1.0
+# systemd-analyze's exposure in tenths, 0 (shut in) to 100.
+HIGHEST_EXPOSURE = 10
+HIGHEST_EXPOSURE_WITH_NETWORK = 20
+AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
+PORT = 6379
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +27,8 @@ def product(host: Host) -> str:
 def ask(host: Host, product: str, deployment: dict[str, Any]) -> Callable[[str], list[str]]:
     """Lines that the store answers to a command."""
     command = f"{product}-cli -s {deployment['redis_socket_path']} "
+    if deployment["redis_listen_addresses"]:
+        command = f"REDISCLI_AUTH=$(cat /etc/{product}/operator) {command} --user operator --no-auth-warning "
     return lambda words: host.check_output(command + words).splitlines()
 
 
@@ -39,11 +46,23 @@ def test_unit_runs_shut_in(
     assert service.is_enabled
     record_property("actual", f"exposure {exposure(f'{product}-server.service')}")
     assert exposure(f"{product}-server.service") <= HIGHEST_EXPOSURE
+    host: Host, product: str, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+) -> None:
+    networked = bool(deployment["redis_listen_addresses"])
+    threshold = HIGHEST_EXPOSURE_WITH_NETWORK if networked else HIGHEST_EXPOSURE
+    service = host.service(f"{product}-server")
+    assert service.is_running
+    assert service.is_enabled
+    analysis = host.run(
+        f"systemd-analyze security --no-pager --threshold={threshold} {product}-server.service"
+    )
+    record_property("actual", analysis.stdout.splitlines()[-1].strip())
+    assert analysis.rc == 0
 
 
 @pytest.mark.check(
     id="REDIS-SOCKET",
-    title="The key-value store is reached over its socket, by its clients only",
+    title="The key-value store is reached by its clients only: over its socket, and where the profile says so over TLS",
     grade="observed on host",
     remedy="Run apply: it writes the configuration and restarts the service.",
 )
@@ -55,7 +74,12 @@ def test_socket_is_the_only_way_in(
     assert (socket.user, socket.group, socket.mode & 0o777) == (product, product, 0o770)
     assert (folder.user, folder.group, folder.mode & 0o007) == (product, product, 0)
     assert ask("config get port")[1:] == ["0"]
-    assert product not in host.check_output("ss --no-header --listening --tcp --numeric --processes")
+    listening = host.check_output("ss --no-header --listening --tcp --numeric --processes").splitlines()
+    ours = {line.split()[3] for line in listening if f'"{product}-server"' in line}
+    assert ours == {
+        f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
+        for address in deployment["redis_listen_addresses"]
+    }
     stranger = host.run(f"setpriv --reuid=nobody --clear-groups {product}-cli -s {path} ping")
     assert stranger.stdout.strip() != "PONG"
 
@@ -87,3 +111,34 @@ def test_nothing_is_kept(host: Host, ask: Callable[[str], list[str]]) -> None:
     folder = ask("config get dir")[1]
     assert host.check_output("stat --file-system --format=%%T %s", folder) == "tmpfs"
     assert host.check_output("find %s -type f", folder) == ""
+
+
+@pytest.mark.check(
+    id="REDIS-NETWORK",
+    title="Over the network the key-value store speaks TLS with the deployment's certificate, and asks for a password",
+    grade="observed on host",
+    remedy="Run apply: it issues the certificate and writes configuration and firewall anew.",
+)
+def test_network_is_encrypted_and_authenticated(
+    host: Host, product: str, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    if not deployment["redis_listen_addresses"]:
+        not_applicable("the profile lets nobody come from another host")
+    for address in deployment["redis_listen_addresses"]:
+        shown = host.run(
+            "openssl s_client -connect %s -verify_return_error -verify_hostname %s"
+            f" -CAfile {AUTHORITY} -no-CApath -no-CAstore </dev/null",
+            f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}",
+            deployment["redis_hostname"],
+        )
+        assert shown.rc == 0, shown.stderr
+        command = f"timeout 5 {product}-cli -h {address} -p {PORT}"
+        assert "PONG" not in host.run(f"{command} ping").stdout
+        assert "NOAUTH" in host.run(f"{command} --tls --cacert {AUTHORITY} ping").stdout
+    assert "NOAUTH" in host.run(f"{product}-cli -s {deployment['redis_socket_path']} ping").stdout
+    operator = host.file(f"/etc/{product}/operator")
+    assert (operator.user, operator.group, operator.mode) == ("root", "root", 0o600)
+    filter_rules = host.check_output("nft list chain inet sovstack_inbound input").splitlines()
+    opened = [rule.strip() for rule in filter_rules if f"dport {PORT}" in rule]
+    assert opened
+    assert [rule for rule in opened if "saddr" not in rule] == []
