@@ -68,7 +68,11 @@ def _find_targets(session: Session, inventory: Inventory, vault: Vault) -> _Targ
     web = _web_targets(session, vault)
     return _Targets(
         machines=[
-            Machine(name, roles_of(session.profile, name), {**inventory.group_vars_all, **variables})
+            Machine(
+                name,
+                roles_of(session.profile, name),
+                {**inventory.group_vars_all, **variables, "inventory_hostname": name},
+            )
             for name, variables in inventory.host_vars.items()
         ],
         ssh=("-F", str(session.run.directory / "ssh_config")),

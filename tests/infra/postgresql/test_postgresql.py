@@ -10,8 +10,6 @@ from testinfra.host import Host
 
 # systemd-analyze's exposure, 0 (shut in) to 10; what is left is what pg_ctlcluster needs.
 HIGHEST_EXPOSURE = 3.0
-# systemd-analyze's exposure in tenths, 0 (shut in) to 100; what is left is what pg_ctlcluster needs.
-HIGHEST_EXPOSURE = 30
 AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
 
 

@@ -65,6 +65,11 @@ def test_names_are_covered(host: Host, deployment: dict) -> None:
         for service in deployment.get("stack_services", {}).values()
         if here in {None, service["host"]}
     }
+    wanted |= {
+        deployment[f"{role}_hostname"]
+        for role in ("postgresql", "redis")
+        if deployment[f"{role}_listen_addresses"]
+    }
     wanted |= {name for item in deployment["tls_certificates"] for name in item["hostnames"]}
     assert wanted
     for name in wanted:
