@@ -151,7 +151,8 @@ def build_double(folder: Path) -> Path:
 
 def fetch_release() -> Path:
     """Return the real archive, from the release cache or from upstream."""
-    return Path(json.loads(sovstack("releases", "fetch", "nextcloud", "--output", "json"))["path"])
+    fetched = json.loads(sovstack("releases", "fetch", "nextcloud", "--output", "json"))
+    return Path(fetched["archives"][0]["path"])
 
 
 def measure_floor(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from provisioner.profile.model import Profile
-from provisioner.profile.placement import APPLICATION_ROLES, BASE_ROLES, roles_of
+from provisioner.profile.placement import APPLICATION_ROLES, BASE_ROLES, OWN_ROLES, roles_of
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,18 @@ def build(profile: Profile) -> Plan:
     sites = list(profile.sites())
     found = [("base", role, "every host") for role in BASE_ROLES]
     applications = dict.fromkeys(site.app for site in sites)
+    own = {role for app in applications for role in OWN_ROLES.get(app, (app,))}
     platform = dict.fromkeys(
-        role for app in applications for role in APPLICATION_ROLES[app] if role not in applications
+        role for app in applications for role in APPLICATION_ROLES[app] if role not in own
     )
     for role in platform:
         users = [app for app in applications if role in APPLICATION_ROLES[app]]
         found.append(("platform", role, f"for {', '.join(users)}"))
-    found += [("apps", site.app, f"{site.name} at {site.hostname}") for site in sites]
+    found += [
+        ("apps", role, f"{site.name} at {site.hostname}")
+        for site in sites
+        for role in OWN_ROLES.get(site.app, (site.app,))
+    ]
     return Plan(
         tuple(
             Step(layer, role, tuple(host for host in profile.hosts if role in carried[host]), why)

@@ -36,6 +36,9 @@ _FAMILIES: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("deployment", "Print the report of a run."),
         "destroy": ("deployment", "Remove what apply installed, data included; keep the hosts."),
     },
+    "Services": {
+        "meet": ("meet", "Signed links into meetings."),
+    },
     "Tools": {
         "releases": ("releases", "What gets installed, from where, and how it was checked."),
         "lab": ("lab", "Debian machines on this computer, to try it all."),

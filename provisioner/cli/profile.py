@@ -126,10 +126,10 @@ def render(profile: str, folder: Path | None, output: str) -> None:
     from provisioner.releases.catalogue import Catalogue
 
     reading = read_profile(find_profile(profile))
-    releases: dict[str, inventory.ReleaseRef] = {}
-    for _, service in reading.profile.services.placed():
-        release = Catalogue.load().release(service.app, service.version, service.archive_edition)
-        releases[service.app] = inventory.ReleaseRef(release.version, "(from apply)", "(from apply)")
+    releases = {
+        release.name: inventory.ReleaseRef(release.own_version, "(from apply)", "(from apply)")
+        for release in inventory.wanted_releases(reading.profile, Catalogue.load())
+    }
     files = inventory.build(reading.profile, releases, deployment=reading.deployment).files()
     names = [name for need in secrets.needs(reading.profile) for name in need.names]
     files["group_vars/all/secrets.yml"] = {"stack_secrets": dict.fromkeys(names, "***")}

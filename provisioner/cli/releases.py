@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from rich.progress import Progress as Bars
 
 from provisioner.errors import ExitCode, ReleaseNotTrusted
 from provisioner.releases.cache import Cache, Entry
-from provisioner.releases.catalogue import Catalogue, Release
+from provisioner.releases.catalogue import NEEDS, Catalogue, Release
+from provisioner.releases.debian import find_package
 from provisioner.releases.fit import find_misfits
 from provisioner.releases.gates import Gate
 from provisioner.releases.obtaining import ObtainedRelease, Sources, obtain
@@ -93,11 +95,14 @@ def fetch(
     key: Path | None,
     output: Literal["text", "json"],
 ) -> None:
-    """Fetch one release into the cache, checked; an interrupted download continues where it stopped."""
-    release = Catalogue.load().release(application, version, edition)
+    """Fetch one release into the cache, checked; an interrupted download continues where it stopped.
+
+    A release of several packages is fetched whole.
+    """
+    archives = Catalogue.load().archives(application, version, edition)
     sources = Sources(releases_from, mirror, upstream=upstream, key=key)
     with _Screen() as screen:
-        obtained = obtain(release, Cache(), sources, screen.show)
+        obtained = [obtain(release, Cache(), sources, screen.show) for release in archives]
     _print_obtained(obtained, output)
 
 
@@ -123,12 +128,14 @@ def trust(
     """Admit an archive that the checks call incomplete, on your word.
 
     What you accept is printed and recorded, with your account, the time and the reason. Altered files, and
-    files that may be run and that nobody signed, are refused all the same.
+    files that may be run and that nobody signed, are refused all the same. Of a release of several packages
+    ARCHIVE is one; it says itself which.
     """
-    release = Catalogue.load().release(application, version, edition)
+    archives = Catalogue.load().archives(application, version, edition)
+    release = archives[0] if len(archives) == 1 else find_package(archive, archives)
     with _Screen() as screen:
         obtained = admit(release, archive, Cache(), why=reason, key=key, report=screen.show)
-    _print_obtained(obtained, output)
+    _print_obtained([obtained], output)
 
 
 @releases.command()
@@ -155,7 +162,8 @@ def verify(application: str | None, version: str | None, output: Literal["text",
     else:
         for entry, intact in results:
             click.echo(
-                f"{entry.application} {entry.version}  {'intact' if intact else 'DAMAGED'}  {entry.sha256}"
+                f"{entry.application} {entry.version}  {'intact' if intact else 'DAMAGED'}  {entry.sha256}  "
+                f"{entry.file_name}"
             )
         if not results:
             click.echo("the cache holds nothing of it", err=True)
@@ -183,6 +191,7 @@ def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> di
     return {
         "application": release.application,
         "version": release.version,
+        "package": asdict(release.package) if release.package else None,
         "edition": release.edition,
         "default": catalogue.is_default(release),
         "licence": release.licence,
@@ -190,8 +199,7 @@ def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> di
         "url": release.url,
         "sha256": release.digest.sha256 if release.digest else None,
         "signing_key": release.signing_key.fingerprint if release.signing_key else None,
-        "php": str(release.php) if release.php else None,
-        "postgresql": str(release.postgresql),
+        **{name: str(release.needs[name]) if name in release.needs else None for name in NEEDS},
         "debian": [number for number in catalogue.platforms if not find_misfits(release, debian=number)],
         "upgrades_from": sorted(release.upgrades_from),
         "end_of_life": release.end_of_life.isoformat() if release.end_of_life else None,
@@ -204,11 +212,9 @@ def _format_row(row: dict[str, Any]) -> str:
     ends = f", supported to {row['end_of_life']}" if row["end_of_life"] else ""
     default = " (default)" if row["default"] else ""
     edition = "" if row["edition"] == "community" else f" {row['edition']}"
-    php = f"PHP {row['php']}, " if row["php"] else ""
-    lines = [
-        f"{row['application']} {row['version']}{edition}{default}: {php}PostgreSQL {row['postgresql']}, "
-        f"Debian {debian}{ends}"
-    ]
+    part = f" {row['package']['name']} {row['package']['version']}" if row["package"] else ""
+    needs = ", ".join(f"{called} {row[name]}" for name, called in NEEDS.items() if row[name])
+    lines = [f"{row['application']} {row['version']}{part}{edition}{default}: {needs}, Debian {debian}{ends}"]
     if cached := row["cached"]:
         lines.append(f"    cached {cached['obtained_at']} from {cached['origin']}, sha256 {cached['sha256']}")
         if record := cached["trust"]:
@@ -217,23 +223,31 @@ def _format_row(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _print_obtained(obtained: ObtainedRelease, output: Literal["text", "json"]) -> None:
-    release = obtained.release
+def _print_obtained(found: Sequence[ObtainedRelease], output: Literal["text", "json"]) -> None:
     if output == "json":
-        _print_json(
-            {
-                "application": release.application,
-                "version": release.version,
-                "edition": release.edition,
-                "path": str(obtained.path),
-                "sha256": obtained.sha256,
-                "origin": obtained.origin,
-                "gates": [asdict(gate) for gate in obtained.gates],
-                "trust": asdict(obtained.trust) if obtained.trust else None,
-            }
-        )
+        _print_json({"archives": [_describe_obtained(obtained) for obtained in found]})
         return
-    click.echo(f"{release.product} {release.version} from {obtained.origin}: {obtained.path}")
+    for obtained in found:
+        _show_obtained(obtained)
+
+
+def _describe_obtained(obtained: ObtainedRelease) -> dict[str, Any]:
+    release = obtained.release
+    return {
+        "application": release.application,
+        "version": release.version,
+        "package": asdict(release.package) if release.package else None,
+        "edition": release.edition,
+        "path": str(obtained.path),
+        "sha256": obtained.sha256,
+        "origin": obtained.origin,
+        "gates": [asdict(gate) for gate in obtained.gates],
+        "trust": asdict(obtained.trust) if obtained.trust else None,
+    }
+
+
+def _show_obtained(obtained: ObtainedRelease) -> None:
+    click.echo(f"{obtained.release.title} from {obtained.origin}: {obtained.path}")
     for gate in obtained.gates:
         click.echo(_format_gate(gate))
     if obtained.trust:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from provisioner.engine.workspace import Workspace
 from provisioner.errors import UsageError
+from provisioner.inventory import wanted_releases
 from provisioner.profile import Profile
 from provisioner.releases import Catalogue
 from provisioner.reporting import writers
@@ -51,8 +52,7 @@ def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRe
         if any(phase.name == "converge" and not phase.failed for phase in report.phases):
             last = {release.application: release for release in report.releases}
             break
-    found = []
-    for _, service in profile.services.placed():
-        version = Catalogue.load().release(service.app, service.version, service.archive_edition).version
-        found.append(last.get(service.app) or ReleaseRecord(service.app, version, "unknown", ""))
-    return found
+    return [
+        last.get(release.name) or ReleaseRecord(release.name, release.own_version, "unknown", "")
+        for release in wanted_releases(profile, Catalogue.load())
+    ]

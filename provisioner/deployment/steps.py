@@ -53,32 +53,27 @@ def ensure_secrets(session: Session) -> Vault:
 
 
 def obtain_releases(session: Session, sources: Sources) -> Mapping[str, ReleaseRef]:
-    """Have every application's release archive on this computer, checked; return them by application.
+    """Have every archive that the profile installs on this computer, checked; return them by application or package.
 
     Raises:
         ReleaseNotTrusted: One is missing or fails a gate.
     """
     found: dict[str, ReleaseRef] = {}
     with session.phase("releases") as summarize:
-        for _, service in session.profile.services.placed():
-            release = Catalogue.load().release(service.app, service.version, service.archive_edition)
+        for release in inventory.wanted_releases(session.profile, Catalogue.load()):
             obtained = obtain(release, Cache(), sources, session.progress)
-            found[service.app] = ReleaseRef(release.version, str(obtained.path), obtained.sha256)
+            found[release.name] = ReleaseRef(release.own_version, str(obtained.path), obtained.sha256)
             session.tell(_record(obtained))
-        summarize(", ".join(f"{app} {release.version}" for app, release in found.items()))
+        summarize(", ".join(f"{name} {release.version}" for name, release in found.items()))
     return found
 
 
 def name_releases(profile: Profile) -> Mapping[str, ReleaseRef]:
     """Return the releases that the profile means, for verbs that install none: without an archive."""
-    named: dict[str, ReleaseRef] = {}
-    for _, service in profile.services.placed():
-        named[service.app] = ReleaseRef(
-            Catalogue.load().release(service.app, service.version, service.archive_edition).version,
-            "/nonexistent",
-            "0" * 64,
-        )
-    return named
+    return {
+        release.name: ReleaseRef(release.own_version, "/nonexistent", "0" * 64)
+        for release in inventory.wanted_releases(profile, Catalogue.load())
+    }
 
 
 def targets(profile: Profile) -> list[Target]:
@@ -247,8 +242,8 @@ def _are_lost(session: Session, failures: Sequence[Failure]) -> bool:
 def _record(obtained: ObtainedRelease) -> ReleaseRecord:
     trust = obtained.trust
     return ReleaseRecord(
-        application=obtained.release.application,
-        version=obtained.release.version,
+        application=obtained.release.name,
+        version=obtained.release.own_version,
         origin=obtained.origin,
         sha256=obtained.sha256,
         gates=tuple(Gate(gate.name, gate.verdict, gate.summary) for gate in obtained.gates),

@@ -7,19 +7,20 @@ what they stand on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from provisioner import sizing
-from provisioner.inventory import mattermost, nextcloud, placement, platform, portal
+from provisioner.inventory import jitsi, mattermost, nextcloud, placement, platform, portal
 from provisioner.inventory.model import Inventory, ReleaseRef
 from provisioner.profile import memory
 from provisioner.profile.model import Profile
+from provisioner.releases.catalogue import Catalogue, Release
 from provisioner.sizing import Budget
 
-__all__ = ["Inventory", "ReleaseRef", "build", "dump"]
+__all__ = ["Inventory", "ReleaseRef", "build", "dump", "wanted_releases"]
 
 
 def dump(content: Mapping[str, Any]) -> str:
@@ -39,21 +40,29 @@ def build(
 
     Args:
         profile: A profile without errors.
-        releases: By application, what is installed; every application of the profile is in it.
+        releases: By application or package, what is installed (see ``wanted_releases``).
         deployment: The deployment's name.
         budgets: How every host's memory is divided; default: what the profile declares is.
     """
     budgets = memory.budgets(profile) if budgets is None else budgets
+    meet = profile.services.meet
     connections = sizing.connections(budgets, profile.organisation.users)
     return Inventory(
         groups=placement.groups(profile),
         group_vars_all=_group_vars_all(profile, releases, deployment),
         host_vars={
             name: placement.host_vars(profile, name)
+            | (jitsi.host_variables(profile, meet, name) if meet else {})
             | sizing.variables(budgets[name], connections=connections)
             for name in profile.hosts
         },
     )
+
+
+def wanted_releases(profile: Profile, catalogue: Catalogue) -> Iterator[Release]:
+    """Yield every archive that a profile without errors installs, by default versions where it names none."""
+    for _, service in profile.services.placed():
+        yield from catalogue.archives(service.app, service.version, service.archive_edition)
 
 
 def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deployment: str) -> dict[str, Any]:
@@ -78,6 +87,8 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
         variables |= nextcloud.variables(profile, services.files, releases["nextcloud"])
     if services.chat:
         variables |= mattermost.variables(profile, services.chat, releases["mattermost"])
+    if services.meet:
+        variables |= jitsi.variables(profile, services.meet, releases)
     if profile.portal:
         variables |= portal.variables(profile, profile.portal)
     return variables

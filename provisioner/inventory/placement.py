@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provisioner.profile import platform
+from provisioner.profile import media, platform
 from provisioner.profile.model import Host, Profile
 from provisioner.profile.placement import PLATFORM_ROLES, roles_of
 
@@ -49,6 +49,7 @@ def hosts_entries(profile: Profile) -> list[dict[str, Any]]:
     internal = platform.internal_hostnames(profile)
     for name, host in profile.hosts.items():
         hostnames = [site.hostname for site in profile.sites() if profile.host_of(site) == name]
+        hostnames += media.hostnames(profile, name)
         hostnames += [internal[name]] if name in internal else []
         if hostnames:
             entries.append({"address": host.address, "names": hostnames})

@@ -59,6 +59,7 @@ SecretName = Annotated[str, _format("secret name"), AfterValidator(values.check_
 UploadSize = Annotated[str, _format("size"), AfterValidator(values.check_size)]
 Days = Annotated[StrictInt, Field(ge=1, le=3650)]
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
+MediaPort = Annotated[StrictInt, Field(ge=1024, le=49151)]  # above begin the ports that TURN relays from
 Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
 DisplayName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(values.check_text)]
 SiteName = Annotated[str, Field(min_length=1), AfterValidator(values.check_site_name)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt
 
 from provisioner.profile import values
 from provisioner.profile.fields import (
@@ -105,6 +105,13 @@ class Host(Part):
     location: CountryCode = Field(description="Country where the machine stands, ISO 3166-1 alpha-2.")
     ssh: Ssh = Field(
         default_factory=lambda: Ssh.model_validate({}), description="How the controller logs in."
+    )
+    public_addresses: Annotated[tuple[IpAddress, ...], AfterValidator(values.refuse_repetition)] = Field(
+        (),
+        description=(
+            "IPv4 and IPv6 address by which people elsewhere reach it, where NAT makes them others than `address`; for "
+            "the media of `meet`."
+        ),
     )
     debian: Literal[12, 13] | None = Field(
         None, description="Debian release, to hold application versions against it before the first contact."
@@ -269,5 +276,6 @@ class Profile(Part):
             yield Site("portal", "portal", ("portal",), hostname, self.portal.host)
 
     def hostnames(self) -> tuple[str, ...]:
-        """Return the host names under which people reach the sites."""
-        return tuple(site.hostname for site in self.sites())
+        """Return the host names under which people reach the sites, and the TURN server where it has its own."""
+        turn = self.services.meet.turn.hostname if self.services.meet else None
+        return (*(site.hostname for site in self.sites()), *((turn,) if turn else ()))

@@ -82,6 +82,15 @@ def internal_hostnames(profile: Profile) -> Mapping[str, str]:
     return {link.server: internal_hostname(profile, link.server) for link in links(profile)}
 
 
+def internal_names(profile: Profile) -> tuple[str, ...]:
+    """Return all names that the deployment's own authority signs for whoever signs for the sites."""
+    meet = profile.services.meet
+    return (*internal_hostnames(profile).values(), *((f"auth.{meet.hostname}",) if meet else ()))
+
+
 def has_authority(profile: Profile) -> bool:
-    """Whether the deployment has an authority of its own: for its sites, or for traffic between hosts."""
-    return profile.tls.issuer == "internal" or bool(links(profile))
+    """Whether the deployment has an authority of its own: for its sites, or for what its own parts say to each other.
+
+    Those of meetings do that over TLS on one host, too.
+    """
+    return profile.tls.issuer == "internal" or bool(links(profile)) or profile.services.meet is not None

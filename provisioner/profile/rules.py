@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 
 from provisioner import sizing
 from provisioner.errors import UsageError
-from provisioner.profile import colours, editions, memory, platform, settings, sovereignty
+from provisioner.profile import colours, editions, media, memory, platform, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
@@ -46,6 +46,7 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry, today: dat
     yield from check_memory(profile)
     yield from check_apps(profile)
     yield from check_portal(profile)
+    yield from media.check(profile)
     yield from settings.check(profile)
     yield from editions.check(profile, catalogue)
     yield from sovereignty.check(profile, registry)
@@ -105,6 +106,7 @@ def check_placement(profile: Profile) -> Iterator[Finding]:
                 because=(("services",),),
                 at_key=True,
             )
+    used.update(media.media_hosts(profile))
     for name in profile.hosts:
         if used and name not in used:
             yield Finding(

@@ -24,6 +24,8 @@ EXAMPLE: dict[str, Any] = {
 _ELSEWHERE: dict[ValuePath, Any] = {
     ("services", "chat", "app"): "mattermost",
     ("services", "chat", "hostname"): "chat.zonnedael.example",
+    ("services", "meet", "app"): "jitsi",
+    ("services", "meet", "hostname"): "meet.zonnedael.example",
     ("tls", "acme", "directory_url"): "https://ca.zonnedael.example/directory",
     ("tls", "provided", "certificate_file"): "certificate.pem",
     ("tls", "provided", "key_file"): "key.pem",

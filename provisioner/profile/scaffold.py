@@ -99,6 +99,9 @@ def render(deployment: str, answers: Answers, password_file: Path) -> str:
         "chat_hostname": f"chat.{answers.domain}",
         "chat_version": Catalogue.load().release("mattermost").version,
         "site_name": answers.name,
+        "meet_hostname": f"meet.{answers.domain}",
+        "meet_version": Catalogue.load().release("jitsi").version,
+        "turn_hostname": f"turn.{answers.domain}",
         "password_file": _under_home(password_file),
     }
     scalars = {key: _scalar(text) for key, text in texts.items()}

@@ -166,7 +166,7 @@ def needs(profile: Profile) -> tuple[Need, ...]:
     wanted: list[Need] = []
     given: dict[str, None] = {}
     for _, service in profile.services.placed():
-        wanted.append(Need((f"{service.app}_admin_password",), lambda: (generate_password(),)))
+        wanted += [Need((name,), lambda: (generate_password(),)) for name in service.generated_secrets]
         given |= dict.fromkeys(service.secret_settings.values())
     wanted += [Need((name,), None, binding=True) for name in given]
     links = platform.links(profile)
@@ -285,7 +285,7 @@ class SecretStore:
             return
         wanted = (
             *(profile.hostnames() if profile.tls.issuer == "internal" else ()),
-            *platform.internal_hostnames(profile).values(),
+            *platform.internal_names(profile),
         )
         from provisioner.profile import authority  # x509 costs 50 ms
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import AfterValidator, Field, StrictBool, StrictInt
 
+from provisioner.profile import values
 from provisioner.profile.fields import (
     AppName,
     ChannelName,
@@ -21,8 +22,10 @@ from provisioner.profile.fields import (
     IpNetwork,
     Label,
     MattermostSettings,
+    MediaPort,
     Part,
     PluginId,
+    Port,
     ReleaseVersion,
     SecretName,
     SettingName,
@@ -49,6 +52,11 @@ class Application(Part):
     def archive_edition(self) -> str | None:
         """Which of the catalogue's editions is installed; None for the only one."""
         return None
+
+    @property
+    def generated_secrets(self) -> tuple[str, ...]:
+        """Names of the passwords and keys that are made for it, under ``stack_secrets``."""
+        return (f"{self.app}_admin_password",)
 
 
 class NextcloudService(Application):
@@ -159,7 +167,52 @@ class MattermostService(Application):
         return "team" if self.edition == "team" else "enterprise"
 
 
-Service: TypeAlias = NextcloudService | MattermostService
+class Turn(Part):
+    """The server that relays media for people whose network lets no UDP out."""
+
+    host: Label | None = Field(None, description="Key of the host that runs it; otherwise the service's.")
+    hostname: HostName | None = Field(
+        None, description="Name under which people reach it; needed with a host of its own."
+    )
+    tls_port: Port = Field(
+        5349,
+        description="Port for TURN over TLS. 443 passes the strictest firewalls; it takes a host without sites.",
+    )
+
+
+class JitsiService(Application):
+    """Meetings by Jitsi Meet."""
+
+    app: Literal["jitsi"] = Field(description="The application that serves this purpose.")
+    videobridges: Annotated[tuple[Label, ...], AfterValidator(values.refuse_repetition)] = Field(
+        (), description="Keys of the hosts that pass on sound and video; empty means the service's own."
+    )
+    media_port: MediaPort = Field(10000, description="UDP port of every videobridge.")
+    turn: Turn = Field(
+        default_factory=lambda: Turn.model_validate({}),
+        description="The relay for people whose network lets no UDP out.",
+    )
+    guests: StrictBool = Field(
+        True, description="Whether people without a link of `sovstack meet link` may take part."
+    )
+    lobby: StrictBool = Field(True, description="Whether all but moderators wait until a moderator is there.")
+    settings: Settings = Field(
+        default_factory=dict,
+        description="Further keys of Jitsi's `config.js` with their values. Every browser reads them.",
+    )
+
+    @property
+    def generated_secrets(self) -> tuple[str, ...]:
+        """The key of links, the accounts of Jitsi's own parts, and the key of credentials for TURN."""
+        return "jitsi_app_secret", "jicofo_password", "jitsi_videobridge_password", "coturn_secret"
+
+    @property
+    def secret_settings(self) -> Mapping[str, str]:
+        """None: whoever opens the page reads its settings."""
+        return {}
+
+
+Service: TypeAlias = NextcloudService | MattermostService | JitsiService
 
 
 class Services(Part):
@@ -167,6 +220,7 @@ class Services(Part):
 
     files: NextcloudService | None = Field(None, description="Files, calendars and contacts.")
     chat: MattermostService | None = Field(None, description="Chat, in teams and channels.")
+    meet: JitsiService | None = Field(None, description="Meetings with sound and video.")
 
     def placed(self) -> tuple[tuple[str, Service], ...]:
         """Return purpose and service for each purpose that the profile serves."""

@@ -21,12 +21,14 @@ class _Known:
         managed: Those that follow from the profile, the host or the secrets.
         calling: With these the application calls its vendor or others by itself.
         calling_apps: The same of its apps.
+        silencing: Switched off, these let it call.
     """
 
     name: str
     managed: frozenset[str]
     calling: frozenset[str]
     calling_apps: frozenset[str] = frozenset()
+    silencing: frozenset[str] = frozenset()
 
 
 _NEXTCLOUD_MANAGED = """
@@ -54,6 +56,14 @@ GoogleSettings.Enable LogSettings.EnableDiagnostics LogSettings.EnableSentry Off
 PluginSettings.EnableMarketplace PluginSettings.EnableRemoteMarketplace ServiceSettings.EnableGifPicker
 ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
 """
+# What sovstack's own config.js says: where the parts are, who may come in, and that nobody else is asked.
+_JITSI_MANAGED = "anonymousdomain bosh focusUserJid hosts serviceUrl tokenAuthUrl websocket"
+# Read in config.js and react/features of jitsi-meet.
+_JITSI_CALLING = """
+analytics callStatsID conferenceMapperUrl dialInConfCodeUrl dialInNumbersUrl dropbox enableCalendarIntegration
+giphy googleApiApplicationClientID jaasFeedbackMetadataURL liveStreaming microsoftApiApplicationClientID
+peopleSearchUrl rtcstatsEnabled
+"""
 _KNOWN = {
     "nextcloud": _Known(
         "Nextcloud",
@@ -64,11 +74,18 @@ _KNOWN = {
     "mattermost": _Known(
         "Mattermost", frozenset(_MATTERMOST_MANAGED.split()), frozenset(_MATTERMOST_CALLING.split())
     ),
+    "jitsi": _Known(
+        "Jitsi Meet",
+        frozenset(_JITSI_MANAGED.split()),
+        frozenset(_JITSI_CALLING.split()),
+        silencing=frozenset({"disableThirdPartyRequests"}),
+    ),
 }
 _SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
 _GENERATED_SECRETS = frozenset(
     [
-        *(f"{app}_admin_password" for app in _KNOWN),
+        *("nextcloud_admin_password", "mattermost_admin_password"),
+        *("jitsi_app_secret", "jicofo_password", "jitsi_videobridge_password", "coturn_secret"),
         "tls_acme_eab_hmac_key",
         "tls_ca_certificate",
         "tls_ca_key",
@@ -103,7 +120,9 @@ def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator
             yield Finding(
                 (*path, "settings", key),
                 "looks like a secret, and whoever may read the profile reads it",
-                "Move it to secret_settings, which names its place in secrets.yml.",
+                "Move it to secret_settings, which names its place in secrets.yml."
+                if "secret_settings" in type(service).model_fields
+                else "Remove it: every browser that opens the page reads it, too.",
                 Severity.WARNING,
                 at_key=True,
             )
@@ -114,7 +133,9 @@ def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator
 
 def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
     calling: list[ValuePath] = [
-        (*path, "settings", key) for key, value in service.settings.items() if key in known.calling and value
+        (*path, "settings", key)
+        for key, value in service.settings.items()
+        if (key in known.calling and value) or (key in known.silencing and not value)
     ]
     if service.app == "nextcloud":
         calling += [

@@ -262,7 +262,7 @@ def check_variable_name(text: str) -> str:
 
 def check_release_version(text: str) -> str:
     """A release's whole number."""
-    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,3}", text):
+    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,5}){1,3}", text):
         raise MalformedValue("is not a release number", "Write it whole, such as 34.0.1.")
     return text
 

@@ -46,21 +46,23 @@ class Inspection:
     """What an archive holds.
 
     Attributes:
-        root: The one top folder.
+        root: The one top folder; empty where paths count from the file system's own.
         files: Path below the root -> the regular file there.
         links: Paths below the root that are symbolic or hard links to something inside the root.
         kept: Path below the root -> content, for the files that the caller asked for.
+        marker: The path that only a contract double has.
     """
 
     root: str
     files: Mapping[str, File]
     links: frozenset[str]
     kept: Mapping[str, bytes]
+    marker: str = DOUBLE_MARKER
 
     @property
     def is_double(self) -> bool:
         """Say whether this is one of sovstack's own contract doubles, not the application."""
-        return DOUBLE_MARKER in self.files
+        return self.marker in self.files
 
 
 def inspect(
@@ -76,21 +78,41 @@ def inspect(
     Raises:
         ReleaseNotTrusted: The archive is damaged or hostile.
     """
-    reading = _Reading(path.name, keep)
+    with refuse_damage(path), _open(path) as stream:
+        return read(stream, Reading(path.name, keep), progress)
+
+
+@contextmanager
+def refuse_damage(path: Path) -> Iterator[None]:
+    """Turn what a reader stumbles over into the refusal of the archive at ``path``.
+
+    Raises:
+        ReleaseNotTrusted: For every error that damage causes.
+    """
     try:
-        with _open(path) as tar:
-            for count, member in enumerate(tar, start=1):
-                reading.take(tar, member)
-                progress(count)
-            _refuse_trailing_data(tar)
+        yield
     except (tarfile.TarError, EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise ReleaseNotTrusted(
             f"{path.name} is damaged: it cannot be read to its end", details=str(error)
         ) from error
+
+
+def read(stream: IO[bytes], reading: Reading, progress: Callable[[int], None]) -> Inspection:
+    """Read an uncompressed tar stream to its end, entry by entry, and return what it holds.
+
+    Raises:
+        ReleaseNotTrusted: An entry is hostile.
+        ValueError, EOFError, tarfile.TarError: It is damaged.
+    """
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo) as tar:
+        for count, member in enumerate(tar, start=1):
+            reading.take(tar, member)
+            progress(count)
+        _refuse_trailing_data(tar)
     return reading.finish()
 
 
-class _Reading:
+class Reading:
     """The state of one walk through an archive, and the rules that each entry is held against."""
 
     def __init__(self, name: str, keep: Callable[[str], bool]) -> None:
@@ -104,6 +126,7 @@ class _Reading:
         self._unpacked = 0
 
     def take(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Hold the next entry against the rules."""
         path = self._place(member)
         if member.isdir():
             return
@@ -120,12 +143,24 @@ class _Reading:
         self._take_file(tar, member, path)
 
     def finish(self) -> Inspection:
+        """Return what all entries together are."""
         if self._root is None:
             raise ReleaseNotTrusted(f"{self._name} holds no files")
         return Inspection(self._root, self._files, frozenset(self._links), self._kept)
 
     def _place(self, member: tarfile.TarInfo) -> str:
         """Return the member's path below the root; refuse names that could lead anywhere else."""
+        path = self._below_root(member)
+        if path in self._seen:
+            self._refuse(member, "is there twice")
+        if len(self._seen) >= _MAX_MEMBERS:
+            self._refuse(member, f"is one more than {_MAX_MEMBERS:,} entries")
+        if any(parent in self._links for parent in _parents(path)):
+            self._refuse(member, "would be written through a link")
+        self._seen.add(path)
+        return path
+
+    def _below_root(self, member: tarfile.TarInfo) -> str:
         segments = member.name.split("/")
         if any(segment in ("", ".", "..") for segment in segments) or "\0" in member.name:
             self._refuse(member, "could be written outside the release's folder")
@@ -136,22 +171,18 @@ class _Reading:
         path = "/".join(segments[1:])
         if not path and not member.isdir():
             self._refuse(member, "lies outside the release's folder")
-        if path in self._seen:
-            self._refuse(member, "is there twice")
-        if len(self._seen) >= _MAX_MEMBERS:
-            self._refuse(member, f"is one more than {_MAX_MEMBERS:,} entries")
-        if any(parent in self._links for parent in _parents(path)):
-            self._refuse(member, "would be written through a link")
-        self._seen.add(path)
         return path
 
     def _take_link(self, member: tarfile.TarInfo, path: str) -> None:
+        self._check_link(member)
+        self._links.add(path)
+
+    def _check_link(self, member: tarfile.TarInfo) -> None:
         # A symbolic link counts from its own folder, a hard link from the archive's top.
         base = posixpath.dirname(member.name) if member.issym() else ""
         target = posixpath.normpath(posixpath.join(base, member.linkname))
         if member.linkname.startswith("/") or not target.startswith(f"{self._root}/"):
             self._refuse(member, f"is a link to {member.linkname}, outside the release's folder")
-        self._links.add(path)
 
     def _take_file(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
         stream = tar.extractfile(member)
@@ -217,16 +248,13 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open a tar archive for one walk; the decompressors here are strict about a stream that ends early."""
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """Decompress a tar archive for one walk; the decompressors here are strict about a stream that ends early."""
     with path.open("rb") as file:
         head = file.read(6)
     opener = next((found for magic, found in _OPENERS.items() if head.startswith(magic)), Path.open)
-    with (
-        opener(path, "rb") as stream,
-        tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo) as tar,
-    ):
-        yield tar
+    with opener(path, "rb") as stream:
+        yield stream
 
 
 @contextmanager

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from provisioner.releases.catalogue import Catalogue, Release
+from provisioner.releases.catalogue import NEEDS, Catalogue, Release
 from provisioner.releases.versions import major, parse_version
 
 
-def find_misfits(
-    release: Release,
-    *,
-    debian: int | None = None,
-    php: str | None = None,
-    postgresql: str | None = None,
-) -> tuple[str, ...]:
+def find_misfits(release: Release, *, debian: int | None = None, **versions: str | None) -> tuple[str, ...]:
     """Return why ``release`` does not run there, one sentence per reason; empty when it does.
 
-    ``debian`` stands for the versions that Debian release brings; ``php`` and ``postgresql`` given beside it
+    ``debian`` stands for the versions that Debian release brings; ``versions`` given beside it, such as ``php``,
     go before those. What is not given is not judged.
     """
-    reasons = []
-    brought = ""
-    if debian is not None:
-        platform = Catalogue.load().platforms.get(debian)
-        if platform is None:
-            known = ", ".join(str(number) for number in Catalogue.load().platforms)
-            return (f"Debian {debian} is not known to sovstack, which knows {known}",)
-        brought = f", Debian {debian} brings"
-        php = php or platform.php
-        postgresql = postgresql or platform.postgresql
-    name = f"{release.product} {release.version}"
-    if php is not None and release.php is not None and php not in release.php:
-        reasons.append(f"{name} needs PHP {release.php}{brought or '; here is'} {php}")
-    if postgresql is not None and postgresql not in release.postgresql:
-        reasons.append(f"{name} needs PostgreSQL {release.postgresql}{brought or '; here is'} {postgresql}")
-    return tuple(reasons)
+    known = Catalogue.load().platforms
+    if debian is not None and debian not in known:
+        named = ", ".join(str(number) for number in known)
+        return (f"Debian {debian} is not known to sovstack, which knows {named}",)
+    brought = known[debian].brings if debian is not None else {}
+    here = f", Debian {debian} brings" if debian is not None else "; here is"
+    found = {**brought, **{name: version for name, version in versions.items() if version is not None}}
+    return tuple(
+        f"{release.product} {release.version} needs {NEEDS[name]} {accepted}{here} {found[name]}"
+        for name, accepted in release.needs.items()
+        if name in found and found[name] not in accepted
+    )
 
 
 def refuse_upgrade(release: Release, installed: str) -> str | None:

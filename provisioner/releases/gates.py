@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioner.errors import ReleaseNotTrusted, Unavailable
-from provisioner.releases import mattermost, nextcloud, openpgp
+from provisioner.releases import debian, mattermost, nextcloud, openpgp
 from provisioner.releases.archive import Inspection, inspect
 from provisioner.releases.catalogue import Release
 from provisioner.releases.identity import Identity
@@ -111,11 +111,16 @@ def assess(
         Unavailable: A program that a gate needs is not installed.
     """
     whole = [_check_digest(sha256, release), _check_openpgp(archive, release, signature, key)]
-    application = _APPLICATIONS[release.application]
-    inspection = inspect(archive, application.keep, progress)
+    if release.package:
+        inspection = debian.inspect(archive, progress)
+        identity = debian.identify(inspection, release)
+    else:
+        application = _APPLICATIONS[release.application]
+        inspection = inspect(archive, application.keep, progress)
+        identity = application.identify(inspection, release)
     inner = [
-        Gate("archive", Verdict.PASS, f"{len(inspection.files)} files in {inspection.root}/"),
-        _judge_identity(application.identify(inspection, release)),
+        Gate("archive", Verdict.PASS, f"{len(inspection.files)} files in {inspection.root or '.'}/"),
+        _judge_identity(identity),
     ]
     if inspection.is_double:
         what = "sovstack's own stand-in, no evidence about the application"
@@ -138,6 +143,8 @@ def _check_digest(sha256: str, release: Release) -> Gate:
 
 
 def _check_openpgp(archive: Path, release: Release, signature: Path | None, key: Path | None) -> Gate:
+    if not release.signature_url:
+        return Gate("openpgp", Verdict.NOT_ASSESSED, "the vendor signs no single archive")
     if release.signing_key is None:
         return Gate("openpgp", Verdict.NOT_ASSESSED, "no public source confirms the vendor's key")
     fingerprint = release.signing_key.fingerprint

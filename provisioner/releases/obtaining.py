@@ -98,7 +98,7 @@ def obtain(release: Release, cache: Cache, sources: Sources, report: Report = ig
             except NotThereError as error:
                 missing.append(str(error))
     raise ReleaseNotTrusted(
-        f"{release.product} {release.version} is not in the cache, and no source has it",
+        f"{release.title} is not in the cache, and no source has it",
         details="\n".join(missing) or None,
         hint="name a folder that holds it with --releases-from, or admit one with `sovstack releases trust`",
     )

@@ -43,6 +43,10 @@ RELEASES = {
     "mattermost": inventory.ReleaseRef(
         "11.7.9", "/cache/mattermost-team-11.7.9-linux-amd64.tar.gz", "1" * 64
     ),
+    **{
+        name: inventory.ReleaseRef("1.0-1", f"/cache/{name}.deb", "2" * 64)
+        for name in ("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2")
+    },
 }
 TODAY = date(2026, 11, 24)  # ends of support are held against it
 

@@ -43,8 +43,7 @@ def make_release(**changes: object) -> Release:
         signing_key=SigningKey("0" * 40, "https://vendor.invalid/nextcloud.asc"),
         code_signing=None,
         digest=None,
-        php=VersionRange("8.2", "8.6"),
-        postgresql=VersionRange("14", "19"),
+        needs={"php": VersionRange("8.2", "8.6"), "postgresql": VersionRange("14", "19")},
         upgrades_from=frozenset({33}),
         end_of_life=None,
     )

@@ -7,7 +7,7 @@ it is asked for, so that commands that install nothing do not pay for it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -21,6 +21,8 @@ from provisioner.errors import UsageError
 from provisioner.releases.versions import VersionRange, is_of_line, major, parse_version
 
 _DATA = Path(__file__).parent
+#: What a release may need of a platform, and how people call it.
+NEEDS = {"php": "PHP", "postgresql": "PostgreSQL", "java": "Java", "prosody": "Prosody"}
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,28 @@ class UserLimit:
 
 
 @dataclass(frozen=True)
+class Package:
+    """A Debian package that a release consists of, besides others: its name, and its own version."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
 class Release:
-    """One version of one application: where it is had, how it is known, what it needs.
+    """One archive of one version of an application: where it is had, how it is known, what it needs.
 
     Attributes:
         edition: Which of the vendor's builds it is.
+        signature_url: Empty where the vendor signs no single archive.
         signing_key: None where no public source confirms the vendor's key.
         code_signing: None where the vendor does not sign single files.
         digest: None where no public source confirms one.
-        php: None where it needs no PHP.
+        needs: The versions it runs with, by the name in a platform, such as ``php``.
         upgrades_from: Majors that it can follow, besides its own.
         end_of_life: The last day with security updates, where the vendor announced it.
         unlicensed_users: None where users are not limited.
+        package: Which part of the release this is; None where the release is one archive.
     """
 
     application: str
@@ -88,16 +100,32 @@ class Release:
     signing_key: SigningKey | None
     code_signing: CodeSigning | None
     digest: Digest | None
-    php: VersionRange | None
-    postgresql: VersionRange
+    needs: Mapping[str, VersionRange]
     upgrades_from: frozenset[int]
     end_of_life: date | None
     unlicensed_users: UserLimit | None = None
+    package: Package | None = None
 
     @property
     def major(self) -> int:
         """Return the first number of the version."""
         return major(self.version)
+
+    @property
+    def name(self) -> str:
+        """Return what is installed from the archive: a package of the release, or the application."""
+        return self.package.name if self.package else self.application
+
+    @property
+    def own_version(self) -> str:
+        """Return the archive's own version: of a package that, else the release's."""
+        return self.package.version if self.package else self.version
+
+    @property
+    def title(self) -> str:
+        """Return how people call it."""
+        part = f" ({self.package.name} {self.package.version})" if self.package else ""
+        return f"{self.product} {self.version}{part}"
 
     @property
     def file_name(self) -> str:
@@ -107,18 +135,20 @@ class Release:
 
 @dataclass(frozen=True)
 class Platform:
-    """The versions that one Debian release brings."""
+    """The versions that one Debian release brings, by name, such as ``php``."""
 
     debian: int
-    php: str
-    postgresql: str
+    brings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Edition:
-    """One of an application's builds: its releases by version, in ascending order, and which is the default."""
+    """One of an application's builds: its releases by version, in ascending order, and which is the default.
 
-    releases: Mapping[str, Release]
+    A release is the archives that it consists of: one, or the packages that belong together.
+    """
+
+    releases: Mapping[str, tuple[Release, ...]]
     default: str
 
 
@@ -145,7 +175,7 @@ class Catalogue:
         return tuple(sorted(self.editions))
 
     def releases(self, application: str) -> tuple[Release, ...]:
-        """Return an application's releases, edition by edition.
+        """Return all archives of an application's releases, edition by edition.
 
         Raises:
             UsageError: The catalogue does not have that application.
@@ -153,11 +183,20 @@ class Catalogue:
         return tuple(
             release
             for edition in _look_up(self.editions, application, "application").values()
-            for release in edition.releases.values()
+            for archives in edition.releases.values()
+            for release in archives
         )
 
     def release(self, application: str, version: str | None = None, edition: str | None = None) -> Release:
-        """Return one release: by default of the application's first edition, and that edition's default version.
+        """Return a release's first archive, which tells what is true of the whole. Arguments as ``archives``."""
+        return self.archives(application, version, edition)[0]
+
+    def archives(
+        self, application: str, version: str | None = None, edition: str | None = None
+    ) -> tuple[Release, ...]:
+        """Return the archives that a release consists of.
+
+        By default that is of the application's first edition, and that edition's default version.
 
         Raises:
             UsageError: The catalogue does not have that application, edition or version.
@@ -194,7 +233,7 @@ def _load(folder: Path) -> Catalogue:
         for data in map(_read, sorted(folder.glob("*.yml")))
     }
     platforms = {
-        number: Platform(debian=number, **brought)
+        number: Platform(number, brought)
         for number, brought in _read(folder / "platforms/debian.yml")["platforms"].items()
     }
     return Catalogue(editions, platforms)
@@ -208,15 +247,29 @@ def _read(path: Path) -> Any:  # noqa: ANN401  our own data; a unit test holds i
 def _edition(data: Mapping[str, Any], name: str) -> Edition:
     own = data["editions"][name]
     versions = sorted(own["releases"], key=parse_version)
-    return Edition({version: _release(data, name, version) for version in versions}, own["default"])
+    return Edition({version: tuple(_archives(data, name, version)) for version in versions}, own["default"])
 
 
-def _release(data: Mapping[str, Any], edition: str, version: str) -> Release:
+def _archives(data: Mapping[str, Any], edition: str, version: str) -> Iterator[Release]:
+    own = data["editions"][edition]["releases"][version]
+    if "packages" not in own:
+        yield _release(data, edition, version, own)
+    for name, part in own.get("packages", {}).items():
+        yield _release(data, edition, version, part, Package(name, part["version"]))
+
+
+def _release(
+    data: Mapping[str, Any],
+    edition: str,
+    version: str,
+    own: Mapping[str, Any],
+    package: Package | None = None,
+) -> Release:
     build = data["editions"][edition]
-    own = build["releases"][version]
     line = data["lines"][next(name for name in data["lines"] if is_of_line(version, name))]
     key, signing = data.get("signing_key"), data.get("code_signing")
-    php, limit = line.get("php"), line.get("unlicensed_users")
+    limit = line.get("unlicensed_users")
+    names = {"package": package.name, "version": package.version} if package else {"version": version}
     return Release(
         application=data["application"],
         product=build["product"],
@@ -224,14 +277,14 @@ def _release(data: Mapping[str, Any], edition: str, version: str) -> Release:
         edition=edition,
         licence=build["licence"],
         vendor=Vendor(**data["vendor"]),
-        url=build["archive"].format(version=version),
-        signature_url=build["signature"].format(version=version),
+        url=build["archive"].format(**names),
+        signature_url=build.get("signature", "").format(**names),
         signing_key=SigningKey(**key) if key else None,
         code_signing=CodeSigning(signing["root_sha256"].replace(":", "").lower()) if signing else None,
         digest=Digest(**own["digest"]) if own.get("digest") else None,
-        php=VersionRange(php["from"], php["below"]) if php else None,
-        postgresql=VersionRange(line["postgresql"]["from"], line["postgresql"]["below"]),
+        needs={name: VersionRange(line[name]["from"], line[name]["below"]) for name in NEEDS if name in line},
         upgrades_from=frozenset(line["upgrades_from"]),
         end_of_life=line.get("end_of_life"),
         unlicensed_users=UserLimit(limit.get("warns_from"), limit["most"]) if limit else None,
+        package=package,
     )

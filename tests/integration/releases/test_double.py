@@ -43,7 +43,8 @@ def test_the_archive_is_the_same_whoever_builds_it(tmp_path: Path) -> None:
 def test_it_stands_for_the_majors_of_the_catalogue_with_the_same_ranges() -> None:
     for release in Catalogue.load().releases("nextcloud"):
         php_from, php_below, previous = MAJORS[release.major]
-        assert (release.php.start, release.php.below) == (php_from, php_below)
+        php = release.needs["php"]
+        assert (php.start, php.below) == (php_from, php_below)
         assert release.upgrades_from == {previous}
 
 

@@ -28,7 +28,7 @@ def vendor() -> Vendor:
 def incomplete(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An archive that lacks a file, of a release that the catalogue knows."""
     release = make_release(code_signing=vendor.code_signing)
-    edition = Edition({"34.0.1": release}, "34.0.1")
+    edition = Edition({"34.0.1": (release,)}, "34.0.1")
     catalogue = Catalogue({"nextcloud": {"community": edition}}, Catalogue.load().platforms)
     monkeypatch.setattr(Catalogue, "load", lambda: catalogue)
     tree = vendor.sign_tree(make_tree())
@@ -45,6 +45,11 @@ def answer(
     return document
 
 
+def archive_of(document: dict[str, object]) -> dict[str, object]:
+    (archive,) = document["archives"]  # type: ignore[misc, attr-defined]
+    return dict(archive)
+
+
 def test_the_list_shows_what_each_release_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["releases", "list"]) == ExitCode.DONE
     out = capsys.readouterr().out
@@ -53,6 +58,7 @@ def test_the_list_shows_what_each_release_needs(capsys: pytest.CaptureFixture[st
     rows = answer(capsys, "list")["releases"]
     defaults = [row for row in rows if row["default"]]  # type: ignore[attr-defined]
     assert [(row["application"], row["edition"], row["version"]) for row in defaults] == [
+        *[("jitsi", "community", "2.0.11031")] * 4,
         ("mattermost", "team", "11.7.9"), ("mattermost", "enterprise", "11.7.6"), ("nextcloud", "community", "34.0.1"),
     ]  # fmt: skip
     assert not any(row["cached"] for row in defaults)
@@ -75,7 +81,7 @@ def test_trust_says_what_is_accepted_and_list_and_verify_show_it(
     assert "copying" in captured.err
     [row] = answer(capsys, "list", "nextcloud")["releases"]  # type: ignore[misc]
     assert row["cached"]["trust"]["why"] == "it is all we have"  # type: ignore[index]
-    fetched = answer(capsys, "fetch", "nextcloud", "--no-upstream")
+    fetched = archive_of(answer(capsys, "fetch", "nextcloud", "--no-upstream"))
     assert fetched["origin"] == "cache"
     assert answer(capsys, "verify")["releases"][0]["intact"] is True  # type: ignore[index]
 
@@ -95,12 +101,12 @@ def test_a_build_of_a_source_tree_is_admitted_on_a_word_and_only_as_the_edition_
     tree = {"bin/mattermost": b"", "bin/mmctl": b"", "MIT-COMPILED-LICENSE.md": b""}
     archive = str(pack(tree, tmp_path / "media/built-here.tar.gz", root="mattermost"))
     arguments = ["trust", "mattermost", "10.9.0", archive, "--reason", "built here from the public source"]
-    admitted = answer(capsys, *arguments)
+    admitted = archive_of(answer(capsys, *arguments))
     assert admitted["edition"] == "team"
     assert admitted["trust"]["accepts"] == (  # type: ignore[index]
         "no public source confirms the vendor's key; no public source confirms a digest of this release"
     )
-    fetched = answer(capsys, "fetch", "mattermost", "10.9.0", "--no-upstream")
+    fetched = archive_of(answer(capsys, "fetch", "mattermost", "10.9.0", "--no-upstream"))
     assert (fetched["origin"], fetched["sha256"]) == ("cache", admitted["sha256"])
 
     arguments = [
@@ -127,13 +133,13 @@ def test_two_editions_of_one_version_are_kept_apart(
         release = Catalogue.load().release("mattermost", "11.7.9", edition)
         tree = {"bin/mattermost": edition.encode(), "bin/mmctl": b"", licence: b""}
         path = pack(tree, tmp_path / "media" / release.file_name, root="mattermost")
-        known = Edition({"11.7.9": replace(release, digest=digest_of(path))}, "11.7.9")
+        known = Edition({"11.7.9": (replace(release, digest=digest_of(path)),)}, "11.7.9")
         other = Catalogue.load().editions["mattermost"]
         catalogue = Catalogue({"mattermost": {**other, edition: known}}, Catalogue.load().platforms)
         monkeypatch.setattr(Catalogue, "load", lambda catalogue=catalogue: catalogue)
     source = ["--releases-from", str(tmp_path / "media"), "--no-upstream"]
     fetched = [
-        answer(capsys, "fetch", "mattermost", "11.7.9", "--edition", edition, *source)
+        archive_of(answer(capsys, "fetch", "mattermost", "11.7.9", "--edition", edition, *source))
         for edition in ("team", "enterprise", "team")
     ]
     assert [one["origin"] for one in fetched] == ["mirror", "mirror", "cache"]
@@ -146,7 +152,7 @@ def test_two_editions_of_one_version_are_kept_apart(
         (["fetch", "nextclud"], "did you mean nextcloud?"),
         (["verify", "nextcloud", "34.0.9"], "did you mean"),
         (["fetch", "mattermost", "--edition", "teem"], "did you mean team?"),
-        (["list", "nothing"], "it knows mattermost, nextcloud"),
+        (["list", "nothing"], "it knows jitsi, mattermost, nextcloud"),
         (["trust", "nextcloud", "34.0.1", "/dev/null"], "trust --help"),
         (["fetch", "nextcloud", "--releases-from", "/nonexistent"], "fetch --help"),
     ],

@@ -16,6 +16,10 @@ ROOT = Path(__file__).parents[3]
 RELEASES = {
     "nextcloud": inventory.ReleaseRef("34.0.1", "/cache/nextcloud.tar.bz2", "0" * 64),
     "mattermost": inventory.ReleaseRef("11.7.9", "/cache/mattermost.tar.gz", "1" * 64),
+    **{
+        name: inventory.ReleaseRef("1.0-1", f"/cache/{name}.deb", "2" * 64)
+        for name in ("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2")
+    },
 }
 BASE = (ROOT / "tests/cases/profile_base.yml").read_text()
 FULL = yaml.safe_load((ROOT / "tests/cases/profile/valid_every_option.yml").read_text())["text"]

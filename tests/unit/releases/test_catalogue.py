@@ -21,18 +21,23 @@ RELEASES = [release for name in Catalogue.load().applications for release in Cat
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.file_name)
 def test_every_release_is_complete(release: Release) -> None:
     assert release.url.startswith("https://")
-    assert release.signature_url.startswith("https://")
-    assert release.version in release.url
-    assert release.file_name.endswith((".tar.bz2", ".tar.gz"))
+    assert release.own_version in release.url
+    if release.package:
+        assert release.file_name == f"{release.name}_{release.own_version}_all.deb"
+        assert not release.signature_url
+    else:
+        assert release.file_name.endswith((".tar.bz2", ".tar.gz"))
+        assert release.signature_url.startswith("https://")
     assert release.signing_key is None or re.fullmatch("[0-9A-F]{40}", release.signing_key.fingerprint)
     assert release.code_signing is None or re.fullmatch("[0-9a-f]{64}", release.code_signing.root_sha256)
     assert release.digest is None or re.fullmatch("[0-9a-f]{64}", release.digest.sha256)
     assert release.digest is None or release.digest.source
     assert re.fullmatch("[A-Z]{2}", release.vendor.country)
     assert release.end_of_life is None or isinstance(release.end_of_life, date)
-    for accepted in filter(None, (release.php, release.postgresql)):
+    assert release.needs
+    for accepted in release.needs.values():
         assert parse_version(accepted.start) < parse_version(accepted.below)
-    assert release.upgrades_from == {release.major - 1}
+    assert release.upgrades_from == (set() if release.package else {release.major - 1})
     if limit := release.unlicensed_users:
         assert limit.warns_from is None or limit.warns_from < limit.most
 
@@ -43,13 +48,15 @@ def test_data_has_no_key_that_nobody_reads(path: Path) -> None:
     assert path.stem == data["application"]
     assert set(data) <= {"application", "vendor", "signing_key", "code_signing", "lines", "editions"}
     for line in data["lines"].values():
-        assert set(line) <= {"php", "postgresql", "upgrades_from", "end_of_life", "unlicensed_users"}
+        assert set(line) <= {*room.NEEDS, "upgrades_from", "end_of_life", "unlicensed_users"}
     used = set()
     for edition in data["editions"].values():
-        assert set(edition) == {"product", "licence", "archive", "signature", "default", "releases"}
+        assert set(edition) - {"signature"} == {"product", "licence", "archive", "default", "releases"}
         assert edition["default"] in edition["releases"]
         for version, own in edition["releases"].items():
-            assert set(own) <= {"digest"}
+            parts = own.get("packages", {})
+            assert set(own) <= ({"packages"} if parts else {"digest"})
+            assert all({"version"} <= set(part) <= {"version", "digest"} for part in parts.values())
             (line,) = [name for name in data["lines"] if is_of_line(version, name)]
             used.add(line)
     assert used == set(data["lines"])
@@ -80,6 +87,17 @@ def test_the_default_of_mattermost_is_an_extended_support_release_with_a_digest(
 
 def test_mattermost_is_the_team_edition_where_no_edition_is_named() -> None:
     assert Catalogue.load().release("mattermost").edition == "team"
+
+
+def test_a_release_of_jitsi_is_four_packages_with_their_digests() -> None:
+    archives = Catalogue.load().archives("jitsi")
+    assert [release.name for release in archives] == [
+        *("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2")
+    ]  # fmt: skip
+    assert {release.version for release in archives} == {"2.0.11031"}
+    assert all(release.digest for release in archives)
+    assert Catalogue.load().release("jitsi") is archives[0]
+    assert (archives[0].vendor.name, archives[0].vendor.country) == ("8x8, Inc.", "US")
 
 
 def test_versions_are_in_order() -> None:

@@ -17,7 +17,7 @@ def test_the_default_runs_on(debian: int) -> None:
 
 
 def test_a_release_that_needs_a_newer_php_does_not_run_on_debian_12() -> None:
-    release = make_release(version="35.0.2", php=VersionRange("8.3", "8.6"))
+    release = make_release(version="35.0.2", needs={"php": VersionRange("8.3", "8.6")})
     assert find_misfits(release, debian=12) == (
         "Nextcloud Server 35.0.2 needs PHP >= 8.3 and < 8.6, Debian 12 brings 8.2",
     )
