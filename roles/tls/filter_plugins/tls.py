@@ -40,6 +40,8 @@ def tls_renewal_reason(
     if ca_certificate:
         if not _is_issued_by(leaf, x509.load_pem_x509_certificate(ca_certificate.encode())):
             return "it was signed by another authority"
+        if chain != leaf.public_bytes(serialization.Encoding.PEM).decode():
+            return "there is more in the file than what was issued"
     elif leaf.issuer == leaf.subject:
         return "it is a self-signed placeholder"
     return ""

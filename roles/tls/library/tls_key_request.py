@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import grp
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -57,6 +58,7 @@ certificate:
   type: str
 """
 
+_CHAIN_ATTRIBUTES = "0:0 0644\n"  # as describe_chain() has them
 _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 
 
@@ -88,13 +90,14 @@ class KeyFolder:
                 key = self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1")
                 self._write(self._key, key, self._mode, self._gid())
             return True
-        status = self._key.stat()
-        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, self._gid(), self._mode):
-            return False
-        if not self._module.check_mode:
-            os.chown(self._key, 0, self._gid())
-            self._key.chmod(self._mode)
-        return True
+        changed = self._has_other_text()
+        if changed and not self._module.check_mode:
+            self._write(self._key, self._openssl("pkey", "-in", str(self._key)), self._mode, self._gid())
+        return self._ensure_attributes(self._key, self._mode, self._gid()) or changed
+
+    def ensure_chain(self) -> bool:
+        """Keep the chain readable to all and writable to root; true when it was not, or was another's."""
+        return self._chain.exists() and self._ensure_attributes(self._chain, 0o644, 0)
 
     def ensure_placeholder(self) -> bool:
         """Write a certificate of its own for a day when there is none; true when there was none."""
@@ -136,9 +139,17 @@ class KeyFolder:
         """What a diff may show of the key; empty when there is none."""
         if not self._key.exists():
             return ""
-        status = self._key.stat()
-        attributes = f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:04o}\n"
-        return attributes + (self.public_key() or "no usable key\n")
+        other = "text besides the key\n" if self._has_other_text() else ""
+        return self._describe_attributes(self._key) + (self.public_key() or "no usable key\n") + other
+
+    def describe_chain(self) -> str:
+        """What a diff may show of the chain's file; empty when there is none."""
+        return self._describe_attributes(self._chain) if self._chain.exists() else ""
+
+    def diff(self, name: str, before: str, after: str) -> dict[str, str]:
+        """The difference of one file of the folder, as Ansible shows it."""
+        path = str(self._folder / name)
+        return {"before_header": path, "after_header": path, "before": before, "after": after}
 
     def request(self) -> str:
         """The signing request as PEM."""
@@ -147,6 +158,27 @@ class KeyFolder:
     def certificate(self) -> str:
         """The chain as it is; empty when there is none."""
         return self._chain.read_text(errors="replace") if self._chain.exists() else ""
+
+    def _has_other_text(self) -> bool:
+        """Whether the key's file holds anything but one key as openssl writes it."""
+        return not re.fullmatch(
+            r"-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END PRIVATE KEY-----\n",
+            self._key.read_text(errors="replace"),
+        )
+
+    @staticmethod
+    def _describe_attributes(path: Path) -> str:
+        status = path.stat()
+        return f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:04o}\n"
+
+    def _ensure_attributes(self, path: Path, mode: int, group: int) -> bool:
+        status = path.stat()
+        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, group, mode):
+            return False
+        if not self._module.check_mode:
+            os.chown(path, 0, group)
+            path.chmod(mode)
+        return True
 
     def _openssl(self, *arguments: str) -> str:
         _, out, _ = self._module.run_command(["openssl", *arguments], check_rc=True)
@@ -189,18 +221,22 @@ def main() -> None:
         supports_check_mode=True,
     )
     folder = KeyFolder(module)
-    before = folder.describe_key()
+    before, chain_before = folder.describe_key(), folder.describe_chain()
     changed = folder.ensure_folder()
     changed |= folder.ensure_key()
     if module.params["placeholder"]:
         changed |= folder.ensure_placeholder()
+    changed |= folder.ensure_chain()
     public_key = folder.public_key()
     module.exit_json(
         changed=changed,
         public_key=public_key,
         csr=folder.request() if public_key else "",
         certificate=folder.certificate(),
-        diff={"before": before, "after": folder.describe_wish() + (public_key or "a new key\n")},
+        diff=[
+            folder.diff("privkey.pem", before, folder.describe_wish() + (public_key or "a new key\n")),
+            folder.diff("fullchain.pem", chain_before, _CHAIN_ATTRIBUTES if chain_before else ""),
+        ],
     )
 
 

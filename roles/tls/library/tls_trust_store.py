@@ -74,10 +74,20 @@ def main() -> None:
         for path, pem in wanted.items():
             write(path, pem)
         module.run_command(["/usr/sbin/update-ca-certificates"], check_rc=True)
-    module.exit_json(
-        changed=not is_current,
-        diff={"before": "".join(found.values()), "after": "".join(wanted.values())},
-    )
+    differing = sorted(path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path))
+    diff = [
+        {
+            "before_header": str(path),
+            "after_header": str(path),
+            "before": found.get(path, ""),
+            "after": wanted.get(path, ""),
+        }
+        for path in differing
+    ]
+    if not is_current and not diff:
+        bundle = str(_BUNDLE)
+        diff = [{"before_header": bundle, "after_header": bundle, "before": "old\n", "after": "made anew\n"}]
+    module.exit_json(changed=not is_current, diff=diff)
 
 
 if __name__ == "__main__":
