@@ -26,8 +26,9 @@ _FLAGS = (
     "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
     "--disable-domain-reliability", "--metrics-recording-only", "--password-store=basic", "--mute-audio",
-    # A camera and a microphone that give a moving picture and beeps, without a question to anybody.
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    # A camera and a microphone that give a moving picture and beeps, without a question to anybody. A small computer
+    # encodes and decodes it for several participants.
+    "--use-fake-device-for-media-stream=fps=10", "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     # Tabs that nobody looks at work like those that somebody does.
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
@@ -95,7 +96,8 @@ def start(scratch: Path, names: Mapping[str, str], keys: Iterable[str]) -> Itera
     """Run Chromium for the length of the block.
 
     Args:
-        scratch: Folder for its home, which is removed after the block.
+        scratch: Folder for its home, which is removed after the block. Its path is short: Chromium has sockets there,
+            whose paths may have 107 characters.
         names: Address by host name: the only names that it can resolve.
         keys: Public keys of certificates that it trusts, as ``keys.pin`` gives them.
 
@@ -131,7 +133,8 @@ def _greet(connection: Connection, log: str) -> Connection:
         connection.call("", "Browser.getVersion")
     except BrowserFailed as error:
         words = Path(log).read_text(errors="replace").strip().splitlines()
-        raise BrowserFailed(f"Chromium does not start: {words[-1] if words else error}") from error
+        fatal = [word for word in words if "FATAL" in word]
+        raise BrowserFailed(f"Chromium does not start: {(fatal or words or [error])[-1]}") from error
     return connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from provisioner.checks.browser.devtools import SECONDS, BrowserFailed, Connecti
 
 _POLL_SECONDS = 0.25
 _QUALITY = 80
+_ATTEMPTS = 5
+_QUERY = re.compile(r"(?<=\S)[?#]\S+")
 # Frames and workers of the page are followed as well. They wait to be told to go on, so that no request is missed.
 _FOLLOW: dict[str, Any] = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
 
@@ -64,7 +67,10 @@ class Tab:
         """
         self.events.clear()
         self._address = url
-        failure = self.call("Page.navigate", url=url).get("errorText")
+        for _ in range(_ATTEMPTS):
+            failure = self.call("Page.navigate", url=url).get("errorText")
+            if failure != "net::ERR_NETWORK_CHANGED":  # of this computer: an interface came or went
+                break
         if failure:
             raise BrowserFailed(f"{_without_query(url)}: {failure}")
         end = time.monotonic() + seconds
@@ -87,8 +93,7 @@ class Tab:
         """
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
-            thrown = result["exceptionDetails"]
-            raise BrowserFailed(str(thrown.get("exception", {}).get("description") or thrown.get("text")))
+            raise BrowserFailed(describe_exception(result["exceptionDetails"]))
         return result["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = SECONDS) -> bool:
@@ -127,9 +132,14 @@ class Tab:
         return base64.b64decode(self.call("Page.captureScreenshot", format="jpeg", quality=_QUALITY)["data"])
 
     def complaints(self) -> list[str]:
-        """Return what the browser logged as an error since the page was opened."""
-        entries = (told["entry"] for method, told in self.events if method == "Log.entryAdded")
-        return [entry["text"] for entry in entries if entry["level"] == "error"]
+        """Return what the browser logged as errors since the page was opened, and what its scripts did not catch."""
+        said = []
+        for method, told in self.events:
+            if method == "Log.entryAdded" and told["entry"]["level"] == "error":
+                said.append(f"{told['entry']['text']} {told['entry'].get('url', '')}".strip())
+            elif method == "Runtime.exceptionThrown":
+                said.append(describe_exception(told["exceptionDetails"]))
+        return [_without_query(text) for text in said]
 
     def _hear(self, method: str, told: Mapping[str, Any]) -> None:
         self.events.append((method, told))
@@ -137,6 +147,11 @@ class Tab:
         url = _asked(method, told)
         if url:
             self._requests.append(Request(url, _without_query(self._address)))
+
+
+def describe_exception(details: Mapping[str, Any]) -> str:
+    """Return the words of an exception of a page's script."""
+    return str(details.get("exception", {}).get("description") or details.get("text"))
 
 
 def follow(connection: Connection, method: str, told: Mapping[str, Any], listener: Any) -> None:  # noqa: ANN401
@@ -156,6 +171,6 @@ def _asked(method: str, told: Mapping[str, Any]) -> str:
     return str(told["url"]) if method == "Network.webSocketCreated" else ""
 
 
-def _without_query(url: str) -> str:
-    """Return an address without what may be a secret in it."""
-    return url.partition("#")[0].partition("?")[0]
+def _without_query(text: str) -> str:
+    """Return a text whose addresses have lost what may be a secret in them."""
+    return _QUERY.sub("", text)

@@ -137,6 +137,13 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", "users", "username", name:
                 found = state.named(name)
                 self.answer(200, found.as_json()) if found else self.refuse(404, "no such user")
+            case "GET", "users", user:
+                known = next((person for person in state.people if person.id == user), None)
+                self.answer(200, known.as_json()) if known else self.refuse(404, "no such user")
+            case "POST", "users", "search":
+                self.answer(200, [p.as_json() for p in state.people if self.body["term"] in p.name])
+            case "POST", "teams", "search":
+                self.answer(200, [t for t in state.teams.values() if self.body["term"] in t["name"]])
             case "PUT", "users", user, what:
                 [person] = [person for person in state.people if person.id == user]
                 if what == "active":

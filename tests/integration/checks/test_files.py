@@ -51,6 +51,9 @@ class Cloud:
     fails_after_creation: bool = False
     is_open: bool = False
     hashed: int = 0
+    shared: dict[str, tuple[str, str]] = field(default_factory=dict)
+    link_is_open: bool = False
+    refuses_shares: bool = False
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
@@ -86,6 +89,8 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 self._answer(200, json.dumps(cloud.status).encode())
             elif path == "/login":
                 self._answer(200, b'<body id="body-login">')
+            elif path.startswith("/public.php/dav/files/"):
+                self._public(path.split("/")[4])
             elif user is None and not (cloud.is_open and path.startswith("/remote.php")):
                 self._answer(401)
             elif path.startswith("/remote.php/dav/files/"):
@@ -94,6 +99,8 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 self._answer(412)
             elif path == "/ocs/v2.php/cloud/user":
                 self._ocs({"id": user})
+            elif path == "/ocs/v2.php/apps/files_sharing/api/v1/shares":
+                self._share(str(user), parse_qs(body.decode()))
             elif user != ADMIN:
                 self._answer(403)
             elif path == "/ocs/v2.php/apps/provisioning_api/api/v1/config/apps/core/lastcron":
@@ -114,6 +121,26 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             else:
                 cloud.users.pop(path.rpartition("/")[2], None)
                 self._ocs([])
+
+        def _share(self, user: str, form: dict[str, list[str]]) -> None:
+            name = form["path"][0].lstrip("/")
+            stored = f"/remote.php/dav/files/{user}/{name}"
+            if cloud.refuses_shares:
+                self._ocs([], 403)
+            elif form["shareType"] == ["0"]:
+                cloud.stored[f"/remote.php/dav/files/{form['shareWith'][0]}/{name}"] = cloud.stored[stored]
+                self._ocs({"id": "1"})
+            else:
+                cloud.shared["token"] = (stored, form["password"][0])
+                self._ocs({"id": "2", "token": "token"})
+
+        def _public(self, token: str) -> None:
+            stored, password = cloud.shared[token]
+            wanted = "Basic " + base64.b64encode(f"anonymous:{password}".encode()).decode()
+            if cloud.link_is_open or self.headers.get("Authorization") == wanted:
+                self._answer(200, cloud.stored[stored])
+            else:
+                self._answer(401)
 
         def _dav(self, path: str, body: bytes) -> None:
             if self.command == "PUT":

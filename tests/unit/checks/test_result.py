@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import FrozenInstanceError, replace
 from itertools import permutations
 
@@ -16,6 +17,14 @@ def _with(*verdicts: Verdict) -> list[Check]:
 
 def test_check_survives_json() -> None:
     assert Check.from_json(CHECK.as_json()) == CHECK
+    pictured = replace(CHECK, screenshots=("screenshots/portal.jpg",))
+    assert Check.from_json(json.loads(json.dumps(pictured.as_json()))) == pictured
+
+
+def test_check_of_a_run_before_there_were_screenshots_is_read() -> None:
+    data = CHECK.as_json()
+    del data["screenshots"]
+    assert Check.from_json(data) == CHECK
 
 
 def test_json_holds_plain_values() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -46,6 +49,21 @@ def test_html_is_well_formed_and_needs_nothing_from_outside(report: RunReport) -
     assert not re.search(r"@import|url\(", text)
     assert dict(page.seen)["html"] == {"lang": "en"}
     assert "default-src 'none'" in text
+
+
+def test_html_holds_the_pictures_of_checks_that_are_still_there(report: RunReport, tmp_path: Path) -> None:
+    (tmp_path / "screenshots").mkdir()
+    (tmp_path / "screenshots/portal.jpg").write_bytes(b"\xff\xd8 a picture")
+    pictures = ("screenshots/portal.jpg", "screenshots/gone.jpg")
+    seen = replace(report.checks[0], screenshots=pictures)
+    text = html.render(replace(report, directory=str(tmp_path), checks=(seen, *report.checks[1:])))
+    page = Page(text)
+    assert page.open == []
+    [image] = [attributes for tag, attributes in page.seen if tag == "img"]
+    encoded = base64.b64encode(b"\xff\xd8 a picture").decode()
+    assert image["src"] == f"data:image/jpeg;base64,{encoded}"
+    assert image["alt"]
+    assert "img-src data:" in text
 
 
 def test_html_anchors_lead_somewhere(report: RunReport) -> None:

@@ -1,0 +1,192 @@
+"""What is counted in a meeting, in a real Chromium, over real WebRTC on loopback, and through a real coturn."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import ssl
+import subprocess
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import pytest
+
+from provisioner.checks.browser import Browser, pin, start
+from provisioner.checks.browser.chromium import PROGRAMS
+from provisioner.checks.outside import WebTarget
+from provisioner.checks.result import Verdict
+from provisioner.checks.use.album import Album
+from provisioner.checks.use.meet import hold_meeting
+from provisioner.checks.use.pages import judge_requests
+
+from .conftest import HOSTNAME, Chain, free_port, wait_for
+
+# Seconds after which a meeting that must not succeed is given up, the first that suffice; computers differ.
+PATIENCE = (12, 40, 180)
+PAGE = Path(__file__).with_name("meeting.html")
+
+pytestmark = [
+    pytest.mark.skipif(
+        not any(map(shutil.which, PROGRAMS)), reason="not assessed: there is no Chromium on this computer"
+    ),
+    pytest.mark.slow,
+]
+
+
+class Meeting(BaseHTTPRequestHandler):
+    """Serves the page, and passes on what participants say to each other."""
+
+    said: ClassVar[defaultdict[int, list[Any]]] = defaultdict(list)
+    lock = threading.Lock()
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/hear/"):
+            with self.lock:
+                heard = self.said.pop(int(self.path.rpartition("/")[2]), [])
+            self._answer(json.dumps(heard).encode(), "application/json")
+        elif self.path.startswith("/meeting"):
+            self._answer(PAGE.read_bytes(), "text/html; charset=utf-8")
+        else:
+            self._answer(b"", "text/plain")
+
+    def do_POST(self) -> None:
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.lock:
+            self.said[message["to"]].append(message)
+        self._answer(b"", "text/plain")
+
+    def _answer(self, content: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def web(chain: Chain) -> Iterator[WebTarget]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain.certificate, chain.key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Meeting)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port)
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def browser(web: WebTarget) -> Iterator[Browser]:
+    # pytest's folders have long names, and Chromium's sockets may not.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start(Path(folder), {HOSTNAME: "127.0.0.1"}, [pin(web)]) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def invite(web: WebTarget) -> Callable[..., list[str]]:
+    """Return a function that gives the addresses of participants; ``silent`` says what the last one does not send."""
+
+    def addresses(silent: str = "", servers: object = ()) -> list[str]:
+        Meeting.said.clear()
+        root = f"https://{HOSTNAME}:{web.port}/meeting?of=3&servers={quote(json.dumps(servers))}&me="
+        return [f"{root}1", f"{root}2", f"{root}3&silent={silent}"]
+
+    return addresses
+
+
+@contextmanager
+def relay(chain: Chain, folder: Path) -> Iterator[int]:
+    """Run coturn on loopback with the deployment's certificate, and give the port of TURN over TLS."""
+    plain, secure = free_port(), free_port()
+    options = {
+        "listening-ip": "127.0.0.1", "relay-ip": "127.0.0.1", "listening-port": plain, "tls-listening-port": secure,
+        "cert": chain.certificate, "pkey": chain.key, "realm": HOSTNAME, "user": "guest:secret",
+        "pidfile": folder / "pid", "userdb": folder / "users", "log-file": "stdout",
+    }  # fmt: skip
+    switches = ("lt-cred-mech", "no-cli", "allow-loopback-peers", "simple-log")
+    configuration = folder / "turnserver.conf"
+    lines = [*(f"{name}={value}" for name, value in options.items()), *switches]
+    configuration.write_text("\n".join(lines) + "\n")
+    with (folder / "turn.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["turnserver", "-c", str(configuration)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        wait_for(secure, process)
+        yield secure
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_three_participants_receive_each_other_by_udp(
+    browser: Browser, invite: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    finding = hold_meeting(browser, Album(tmp_path), invite(), relayed=False, seconds=PATIENCE[-1])
+    assert finding.verdict is Verdict.PASS, finding
+    assert "on host/udp" in finding.actual
+    assert finding.screenshots == ("screenshots/meet-udp.jpg",)
+    assert (tmp_path / finding.screenshots[0]).read_bytes().startswith(b"\xff\xd8"), "a JPEG"
+    assert judge_requests(browser, [HOSTNAME]).verdict is Verdict.PASS
+
+
+def test_a_picture_that_does_not_arrive_fails(
+    browser: Browser, invite: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    for seconds in PATIENCE:
+        finding = hold_meeting(
+            browser, Album(tmp_path), invite(silent="video"), relayed=False, seconds=seconds
+        )
+        assert finding.verdict is Verdict.FAIL
+        if (
+            finding.actual.count("lacks video of 1 of 2 others") == 2
+            and "participant 3" not in finding.actual
+        ):
+            return
+    pytest.fail(f"the two who miss a picture are not named, or others are: {finding}")
+
+
+@pytest.mark.skipif(not shutil.which("turnserver"), reason="not assessed: coturn is not installed here")
+def test_a_meeting_that_is_forced_through_the_relay_is_seen_to_be_on_it(
+    browser: Browser, invite: Callable[..., list[str]], chain: Chain, tmp_path: Path
+) -> None:
+    with relay(chain, tmp_path) as port:
+        servers = [
+            # What is not TURN over TLS must not be used, however good it is.
+            {"urls": [f"stun:{HOSTNAME}:{port}", f"turns:{HOSTNAME}:{port}?transport=tcp"], "username": "guest",
+             "credential": "secret"},
+        ]  # fmt: skip
+        finding = hold_meeting(
+            browser, Album(tmp_path), invite(servers=servers), relayed=True, seconds=PATIENCE[-1]
+        )
+    assert finding.verdict is Verdict.PASS, (finding, (tmp_path / "turn.log").read_text()[-2000:])
+    assert finding.actual.startswith("3 participants each received all others on relay/tls in ")
+
+
+def test_without_the_relay_nothing_arrives_and_a_foreign_one_is_named(
+    browser: Browser, invite: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    servers = [{"urls": "turns:turn.vendor.example:443", "username": "guest", "credential": "secret"}]
+    for seconds in PATIENCE:
+        finding = hold_meeting(
+            browser, Album(tmp_path), invite(servers=servers), relayed=True, seconds=seconds
+        )
+        assert finding.verdict is Verdict.FAIL
+        assert finding.actual.count("no connection") == 3
+        judged = judge_requests(browser, [HOSTNAME])
+        if judged.verdict is Verdict.FAIL:
+            break
+    assert judged.actual == "a page asks turns:turn.vendor.example:443 for calls"
