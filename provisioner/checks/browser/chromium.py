@@ -134,7 +134,7 @@ def _greet(connection: Connection, log: str) -> Connection:
     except BrowserFailed as error:
         words = Path(log).read_text(errors="replace").strip().splitlines()
         fatal = [word for word in words if "FATAL" in word]
-        raise BrowserFailed(f"Chromium does not start: {(fatal or words or [error])[-1]}") from error
+        raise BrowserFailed(f"Chromium does not start: {(fatal or words or [str(error)])[-1]}") from error
     return connection
 
 
