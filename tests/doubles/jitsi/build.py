@@ -20,17 +20,29 @@ HERE = Path(__file__).resolve().parent
 INTERFACE = HERE / "lib" / "jitsi_double" / "interface.json"
 # The releases that it stands for, and the version of each package in them.
 RELEASES = {
-    "2.0.10978": {
-        "jitsi-meet-web": "1.0.9215-1",
-        "jitsi-meet-prosody": "1.0.9215-1",
-        "jicofo": "1.0-1180-1",
+    "2.0.10888": {
+        "jitsi-meet-web": "1.0.9139-1",
+        "jitsi-meet-prosody": "1.0.9139-1",
+        "jicofo": "1.0-1174-1",
         "jitsi-videobridge2": "2.3-287-g4f55d380a-1",
+    },
+    "2.0.10978": {
+        "jitsi-meet-web": "1.0.9222-1",
+        "jitsi-meet-prosody": "1.0.9222-1",
+        "jicofo": "1.0-1180-1",
+        "jitsi-videobridge2": "2.3-291-gb4b5ccc8c-1",
     },
     "2.0.11031": {
         "jitsi-meet-web": "1.0.9268-1",
         "jitsi-meet-prosody": "1.0.9268-1",
         "jicofo": "1.0-1183-1",
         "jitsi-videobridge2": "2.3-295-g8d5c0037b-1",
+    },
+    "2.0.11146": {
+        "jitsi-meet-web": "1.0.9365-1",
+        "jitsi-meet-prosody": "1.0.9365-1",
+        "jicofo": "1.0-1189-1",
+        "jitsi-videobridge2": "2.3-307-g4bb0aead1-1",
     },
 }
 # Every entry has the same time.
