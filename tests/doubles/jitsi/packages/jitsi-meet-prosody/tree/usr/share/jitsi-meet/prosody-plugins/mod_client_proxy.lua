@@ -9,13 +9,18 @@ if not target then error("'target_address' must not be empty"); end
 
 local function is_target(address) return jid.bare(address) == target; end
 
--- One of the target's connections; nil while there is none.
-local function connection()
-	local sessions = prosody.bare_sessions[target];
-	for _, session in pairs(sessions and sessions.sessions or {}) do
-		if session.full_jid then return session; end
+-- Where the target is logged in. Its presence comes here only while the component is in its roster.
+local connections = {};
+
+module:hook("presence/host", function (event)
+	local from, kind = event.stanza.attr.from, event.stanza.attr.type;
+	if not is_target(from) or from == target then return; end
+	if kind == nil or kind == "unavailable" then
+		connections[from] = kind == nil or nil;
+		return true;
 	end
-end
+end, 10);
+module:send(st.presence { type = "probe", from = module.host, to = target });
 
 local function forward(event)
 	local stanza = st.clone(event.stanza);
@@ -28,15 +33,15 @@ local function forward(event)
 		module:send(stanza);
 		return true;
 	end
-	local session = connection();
-	if not session then
+	local connection = next(connections);
+	if not connection then
 		if stanza.attr.type ~= "error" and stanza.attr.type ~= "result" then
-			event.origin.send(st.error_reply(stanza, "wait", "recipient-unavailable"));
+			event.origin.send(st.error_reply(stanza, "cancel", "service-unavailable"));
 		end
 		return true;
 	end
 	stanza.attr.from = module.host .. "/" .. base64.encode(stanza.attr.from);
-	stanza.attr.to = session.full_jid;
+	stanza.attr.to = connection;
 	module:send(stanza);
 	return true;
 end
