@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
 from provisioner.checks import infra
 from provisioner.checks.infra import Machine
 from provisioner.checks.outside import ChatTarget, FilesTarget, WebTarget
-from provisioner.checks.use import ChatHost, Suite
+from provisioner.checks.use import ChatHost, MeetTarget, Suite
 from provisioner.deployment.session import Session
+from provisioner.inventory import wanted_releases
+from provisioner.profile import Profile, media, meeting
+from provisioner.profile.secrets import Secret
+from provisioner.releases import Catalogue
+
+_INVITED = timedelta(minutes=15)
 
 
 class Level(StrEnum):
@@ -29,6 +37,7 @@ def suite(
     chat: Sequence[ChatTarget],
     machines: Sequence[Machine],
     ssh: Sequence[str],
+    secrets: Mapping[str, Secret],
 ) -> Suite:
     """Return the deployment as its people meet it.
 
@@ -39,27 +48,63 @@ def suite(
         chat: At most one Mattermost.
         machines: All hosts.
         ssh: Options of ssh for every host.
+        secrets: The deployment's, by name.
     """
-    profile = session.profile
-    stood_in = {release.application for release in session.recorder.releases if release.double}
-    services = dict(profile.services.placed())
+    services = dict(session.profile.services.placed())
     by_name = {machine.name: machine for machine in machines}
     return Suite(
         web=web,
-        doubles={purpose: service.app for purpose, service in services.items() if service.app in stood_in},
+        doubles=_doubles(session),
         files=next(iter(files), None),
         chat=next(
             (
-                ChatHost(target, partial(_run, by_name[profile.host_of(services["chat"])], ssh))
+                ChatHost(target, partial(_run, by_name[session.profile.host_of(services["chat"])], ssh))
                 for target in chat
             ),
             None,
         ),
-        meet=None,
+        meet=_meetings(session.profile, web, secrets),
         owner=_owner(session),
         directory=session.run.directory,
         scratch=session.run.scratch,
     )
+
+
+def _doubles(session: Session) -> dict[str, str]:
+    """Return the application of each purpose for which, or for a part of which, a contract double was installed."""
+    installed = {release.application for release in session.recorder.releases if release.double}
+    wanted = wanted_releases(session.profile, Catalogue.load())
+    applications = {release.application for release in wanted if release.name in installed}
+    return {
+        purpose: service.app
+        for purpose, service in session.profile.services.placed()
+        if service.app in applications
+    }
+
+
+def _meetings(
+    profile: Profile, web: Mapping[str, WebTarget], secrets: Mapping[str, Secret]
+) -> MeetTarget | None:
+    service = profile.services.meet
+    if service is None:
+        return None
+    key = secrets["jitsi_app_secret"]
+    relay = replace(
+        web["meet"],
+        hostname=media.turn_hostname(service),
+        address=profile.hosts[media.turn_host(profile, service)].address,
+        port=service.turn.tls_port,
+    )
+
+    def invite(room: str, name: str) -> str:
+        # Moderators, so that nobody waits to be let in.
+        now = datetime.now(UTC)
+        invitation = meeting.invite(
+            service.hostname, room, name=name, moderator=True, now=now, valid=_INVITED
+        )
+        return invitation.link(key)
+
+    return MeetTarget(web["meet"], invite, relay)
 
 
 def _run(machine: Machine, ssh: Sequence[str], line: str) -> tuple[int, str]:

@@ -37,7 +37,15 @@ def verify(session: Session, inventory: Inventory, vault: Vault, level: Level) -
             for check in checks:
                 session.tell(check)
         if level is Level.USE:
-            used = suite(session, targets.web, targets.files, targets.chat, targets.machines, targets.ssh)
+            used = suite(
+                session,
+                targets.web,
+                targets.files,
+                targets.chat,
+                targets.machines,
+                targets.ssh,
+                vault.values,
+            )
             with contextlib.closing(use.run(used)) as checks_of_use:
                 for check in checks_of_use:
                     session.tell(check)
