@@ -10,14 +10,25 @@ from pathlib import Path
 
 from provisioner.checks import Merged, concurrently, infra, outside, use
 from provisioner.checks.infra import Machine
-from provisioner.checks.outside import ChatTarget, Client, FilesTarget, HostTarget, PortalTarget, WebTarget
+from provisioner.checks.outside import (
+    ChatTarget,
+    Client,
+    FilesTarget,
+    HostTarget,
+    MediaTarget,
+    MeetingsTarget,
+    PortalTarget,
+    RelayTarget,
+    WebTarget,
+)
 from provisioner.checks.result import Check, Verdict
+from provisioner.deployment import meetings
 from provisioner.deployment.acceptance import Level, suite
 from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
 from provisioner.errors import VerificationFailed
 from provisioner.inventory import Inventory
-from provisioner.profile import Profile
+from provisioner.profile import Profile, media
 from provisioner.profile.placement import roles_of
 
 #: TCP ports that a role's service answers on; everything else must be closed.
@@ -69,6 +80,9 @@ class _Targets:
     web: Mapping[str, WebTarget]
     files: Sequence[FilesTarget]
     chat: Sequence[ChatTarget]
+    meet: Sequence[MeetingsTarget]
+    relays: Sequence[RelayTarget]
+    media: Sequence[MediaTarget]
     portal: Sequence[PortalTarget]
 
 
@@ -87,6 +101,9 @@ def _find_targets(session: Session, inventory: Inventory, vault: Vault) -> _Targ
         web=web,
         files=_files_targets(web, vault),
         chat=_chat_targets(web, vault),
+        meet=meetings.meetings_targets(session.profile, web, vault),
+        relays=meetings.relay_targets(session.profile, web, vault),
+        media=meetings.media_targets(session.profile),
         portal=_portal_targets(session.profile, web),
     )
 
@@ -103,6 +120,9 @@ def _checks(session: Session, targets: _Targets) -> Merged:
             web=list(targets.web.values()),
             files=targets.files,
             chat=targets.chat,
+            meet=targets.meet,
+            relays=targets.relays,
+            media=targets.media,
             portal=targets.portal,
             hosts=[
                 HostTarget(
@@ -124,6 +144,8 @@ def _web_targets(session: Session, vault: Vault) -> dict[str, WebTarget]:
         site.name: WebTarget(site.hostname, profile.hosts[profile.host_of(site)].address, authority)
         for site in profile.sites()
     }
+    if "meet" in targets:
+        targets["meet"] = replace(targets["meet"], page="/")
     if profile.portal:
         targets["portal"] = replace(targets["portal"], page=f"/{profile.portal.languages[0]}/")
     return targets
@@ -159,6 +181,9 @@ def _authority(session: Session, vault: Vault) -> Path | None:
 
 def _open_ports(profile: Profile, host: str) -> frozenset[int]:
     ports = {profile.hosts[host].ssh.port}
+    meet = profile.services.meet
+    if meet and host == media.turn_host(profile, meet):
+        ports |= {media.TURN_PORT, meet.turn.tls_port}
     return frozenset(ports.union(*(_PORTS.get(role, ()) for role in roles_of(profile, host))))
 
 

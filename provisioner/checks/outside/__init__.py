@@ -9,15 +9,28 @@ from functools import partial
 from provisioner.checks.outside.certificate import CERTIFICATE_PROMISES
 from provisioner.checks.outside.chat import CHAT_PROMISES, ChatTarget
 from provisioner.checks.outside.files import FILES_PROMISES, FilesTarget
+from provisioner.checks.outside.meet import MEET_PROMISES, MeetingsTarget
 from provisioner.checks.outside.nextcloud import Client
 from provisioner.checks.outside.portal import PORTAL_PROMISES, PortalTarget
 from provisioner.checks.outside.ports import PORT_PROMISES
+from provisioner.checks.outside.relay import MEDIA_PROMISES, RELAY_PROMISES, MediaTarget, RelayTarget
 from provisioner.checks.outside.target import HostTarget, WebTarget
 from provisioner.checks.outside.tls import TLS_PROMISES
 from provisioner.checks.outside.web import WEB_PROMISES
 from provisioner.checks.result import Check
 
-__all__ = ["ChatTarget", "Client", "FilesTarget", "HostTarget", "PortalTarget", "WebTarget", "run"]
+__all__ = [
+    "ChatTarget",
+    "Client",
+    "FilesTarget",
+    "HostTarget",
+    "MediaTarget",
+    "MeetingsTarget",
+    "PortalTarget",
+    "RelayTarget",
+    "WebTarget",
+    "run",
+]
 
 _AT_ONCE = 6
 
@@ -27,6 +40,9 @@ def run(
     web: Sequence[WebTarget] = (),
     files: Sequence[FilesTarget] = (),
     chat: Sequence[ChatTarget] = (),
+    meet: Sequence[MeetingsTarget] = (),
+    relays: Sequence[RelayTarget] = (),
+    media: Sequence[MediaTarget] = (),
     portal: Sequence[PortalTarget] = (),
     hosts: Sequence[HostTarget] = (),
 ) -> Generator[Check, None, None]:
@@ -37,6 +53,9 @@ def run(
         files: Nextclouds: status, log-in, WebDAV round trip, background jobs. Their ``web`` is not in ``web``
             by itself.
         chat: Mattermosts: status, log-in, a message from one user to another, what strangers may.
+        meet: Meetings: the page, and who comes in as what.
+        relays: TURN servers: for whom and to whom they relay.
+        media: Videobridges: their port.
         portal: Portals: their pages and security.txt.
         hosts: Hosts of ours: open TCP ports.
 
@@ -54,6 +73,15 @@ def run(
         submit(1, (partial(promise.hold, cloud, cloud.web.hostname) for promise in FILES_PROMISES))
     for server in chat:
         submit(1, (partial(promise.hold, server, server.web.hostname) for promise in CHAT_PROMISES))
+    # One after another: Prosody limits how often one address comes in.
+    for meetings in meet:
+        submit(1, (partial(promise.hold, meetings, meetings.web.hostname) for promise in MEET_PROMISES))
+    for relay in relays:
+        submit(1, (partial(promise.hold, relay, relay.web.hostname) for promise in RELAY_PROMISES))
+    submit(
+        len(media) or 1,
+        (partial(promise.hold, bridge, bridge.name) for bridge in media for promise in MEDIA_PROMISES),
+    )
     submit(
         len(hosts) or 1,
         (partial(promise.hold, host, host.name) for host in hosts for promise in PORT_PROMISES),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
-from provisioner.checks.outside.http import SECONDS, Response, fetch, trust
+from provisioner.checks.outside.http import SECONDS, Response, fetch
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.outside.target import Secret, WebTarget
+from provisioner.checks.outside.websocket import open_websocket
 
 _API = "/api/v4"
 
@@ -74,18 +74,7 @@ class Session:
             NotHeard: It does not.
         """
         try:
-            with (
-                socket.create_connection((self._web.address, self._web.port), SECONDS) as plain,
-                connect(
-                    f"wss://{self._web.hostname}{_API}/websocket",
-                    sock=plain,
-                    ssl=trust(self._web),
-                    server_hostname=self._web.hostname,
-                    additional_headers=self._headers,
-                    open_timeout=SECONDS,
-                    close_timeout=1,  # what was to be heard was heard
-                ) as connection,
-            ):
+            with open_websocket(self._web, f"{_API}/websocket", headers=self._headers) as connection:
                 listener = Listener(connection)
                 listener.wait_for("hello", SECONDS)
                 yield listener

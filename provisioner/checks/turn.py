@@ -1,0 +1,225 @@
+"""A small TURN client (RFC 8489, RFC 8656), enough to see what a TURN server does and what it refuses.
+
+It uses the standard library alone and imports nothing of this package: tests/infra hand its text to a host's own
+Python, and the outside checks use it from here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import os
+import socket
+import ssl
+import struct
+import time
+
+MAGIC_COOKIE = 0x2112A442
+BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION = 0x0001, 0x0003, 0x0004, 0x0008
+SEND_INDICATION, DATA_INDICATION = 0x0016, 0x0017
+SUCCESS_CLASS, ERROR_CLASS = 0x0100, 0x0110
+USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, REALM, NONCE = 0x0006, 0x0008, 0x0009, 0x0014, 0x0015
+LIFETIME, XOR_PEER_ADDRESS, DATA, XOR_RELAYED_ADDRESS, REQUESTED_TRANSPORT = (
+    0x000D,
+    0x0012,
+    0x0013,
+    0x0016,
+    0x0019,
+)
+XOR_MAPPED_ADDRESS = 0x0020
+UNAUTHORIZED = 401
+UDP_PROTOCOL_NUMBER = 17
+_HEADER_BYTES = 20
+
+Address = tuple[str, int]
+
+
+class TurnRefused(Exception):
+    """The server answered with an error.
+
+    Attributes:
+        code: Its number, as 401 (credentials) or 403 (a peer that is denied).
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        """Keep the number; the text is the server's own."""
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+
+
+def time_limited_credentials(secret: str, seconds: int, name: str = "check") -> tuple[str, str]:
+    """Return user name and password as a TURN server with a shared secret takes them (use-auth-secret).
+
+    Args:
+        secret: The server's secret.
+        seconds: How long they hold, from now; a negative number makes expired ones.
+        name: Who it is, for the server's log.
+    """
+    username = f"{int(time.time()) + seconds}:{name}"
+    digest = hmac.digest(secret.encode(), username.encode(), "sha1")
+    return username, base64.b64encode(digest).decode()
+
+
+class TurnClient:
+    """One connection to a TURN server, with one allocation at most."""
+
+    def __init__(
+        self, server: Address, *, tls: ssl.SSLContext | None = None, name: str = "", timeout: float = 5.0
+    ) -> None:
+        """Connect, over UDP or, with ``tls``, over TLS on TCP.
+
+        Args:
+            server: Address and port.
+            tls: How the server's certificate is judged.
+            name: Name that the certificate has to have; the address when empty.
+            timeout: Seconds to wait for one answer.
+
+        Raises:
+            OSError: No connection; ``ssl.SSLError`` where TLS does not come about.
+        """
+        self._key = b""
+        self._login: tuple[tuple[int, bytes], ...] = ()
+        self._stream = tls is not None
+        if tls is None:
+            family = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0][0]
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
+            self._socket.settimeout(timeout)
+            self._socket.connect(server)
+        else:
+            plain = socket.create_connection(server, timeout=timeout)
+            self._socket = tls.wrap_socket(plain, server_hostname=name or server[0])
+
+    def __enter__(self) -> TurnClient:
+        """Return the client itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the allocation back, and close."""
+        try:
+            if self._login:
+                self._request(REFRESH, [(LIFETIME, struct.pack("!I", 0))])
+        except (OSError, TurnRefused):
+            pass  # it ends by itself
+        finally:
+            self._socket.close()
+
+    def reflexive_address(self) -> Address:
+        """Return the address under which the server sees this client (STUN, without credentials)."""
+        return _unpack_address(self._request(BINDING, [])[XOR_MAPPED_ADDRESS])
+
+    def allocate(self, username: str, password: str) -> Address:
+        """Return the address that the server relays from.
+
+        Raises:
+            TurnRefused: The credentials are not right, or no more is given.
+            OSError: No answer in time.
+        """
+        transport = (REQUESTED_TRANSPORT, bytes([UDP_PROTOCOL_NUMBER, 0, 0, 0]))
+        try:
+            self._request(ALLOCATE, [transport])
+        except TurnRefused as refusal:
+            if refusal.code != UNAUTHORIZED:
+                raise
+        else:
+            raise TurnRefused(0, "the server relays for anybody, without credentials")
+        self._login = ((USERNAME, username.encode()), (REALM, self._realm), (NONCE, self._nonce))
+        self._key = hashlib.md5(  # the long-term key of RFC 8489, 9.2.2
+            b":".join((username.encode(), self._realm, password.encode())), usedforsecurity=False
+        ).digest()
+        try:
+            return _unpack_address(self._request(ALLOCATE, [transport])[XOR_RELAYED_ADDRESS])
+        except TurnRefused:
+            self._login = ()
+            raise
+
+    def permit(self, peer: str) -> None:
+        """Ask the server to relay to and from an address.
+
+        Raises:
+            TurnRefused: It does not; 403 where it never would.
+            OSError: No answer in time.
+        """
+        self._request(CREATE_PERMISSION, [(XOR_PEER_ADDRESS, _pack_address((peer, 0)))])
+
+    def send(self, peer: Address, data: bytes) -> None:
+        """Send through the relay. Nobody says whether it arrives."""
+        attributes = [(XOR_PEER_ADDRESS, _pack_address(peer)), (DATA, data)]
+        self._socket.sendall(_pack(SEND_INDICATION, os.urandom(12), attributes))
+
+    def receive(self) -> tuple[Address, bytes]:
+        """Return who sent what through the relay.
+
+        Raises:
+            OSError: Nothing came in time.
+        """
+        while True:
+            kind, _, attributes = self._read()
+            if kind == DATA_INDICATION:
+                return _unpack_address(attributes[XOR_PEER_ADDRESS]), attributes[DATA]
+
+    def _request(self, method: int, attributes: list[tuple[int, bytes]]) -> dict[int, bytes]:
+        transaction = os.urandom(12)
+        self._socket.sendall(
+            _pack(method, transaction, [*attributes, *self._login], self._key if self._login else b"")
+        )
+        while True:
+            kind, answered, answer = self._read()
+            if answered == transaction:
+                break
+        if kind == method | ERROR_CLASS:
+            self._realm, self._nonce = answer.get(REALM, b""), answer.get(NONCE, b"")
+            code = answer.get(ERROR_CODE, bytes(4))
+            raise TurnRefused(code[2] * 100 + code[3], code[4:].decode(errors="replace"))
+        return answer
+
+    def _read(self) -> tuple[int, bytes, dict[int, bytes]]:
+        """Return kind, transaction and attributes of the next message."""
+        if self._stream:
+            header = self._read_exactly(_HEADER_BYTES)
+            message = header + self._read_exactly(int.from_bytes(header[2:4], "big"))
+        else:
+            message = self._socket.recv(65535)
+        kind, length = struct.unpack("!HH", message[:4])
+        attributes: dict[int, bytes] = {}
+        offset = _HEADER_BYTES
+        while offset < _HEADER_BYTES + length:
+            name, size = struct.unpack("!HH", message[offset : offset + 4])
+            attributes[name] = message[offset + 4 : offset + 4 + size]
+            offset += 4 + size + -size % 4
+        return kind, message[8:_HEADER_BYTES], attributes
+
+    def _read_exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = self._socket.recv(count - len(data))
+            if not part:
+                raise ConnectionError("the server closed the connection")
+            data += part
+        return data
+
+
+def _pack(kind: int, transaction: bytes, attributes: list[tuple[int, bytes]], key: bytes = b"") -> bytes:
+    """Return a message; with a key it ends with its integrity, whose length counts before it is made."""
+    body = b"".join(
+        struct.pack("!HH", name, len(value)) + value + bytes(-len(value) % 4) for name, value in attributes
+    )
+    if key:
+        header = struct.pack("!HHI", kind, len(body) + 24, MAGIC_COOKIE) + transaction
+        body += struct.pack("!HH", MESSAGE_INTEGRITY, 20) + hmac.digest(key, header + body, "sha1")
+    return struct.pack("!HHI", kind, len(body), MAGIC_COOKIE) + transaction + body
+
+
+def _pack_address(address: Address) -> bytes:
+    """Return an IPv4 address and a port, as STUN hides them from meddling routers."""
+    packed = int(ipaddress.IPv4Address(address[0])) ^ MAGIC_COOKIE
+    return struct.pack("!BBHI", 0, 1, address[1] ^ (MAGIC_COOKIE >> 16), packed)
+
+
+def _unpack_address(value: bytes) -> Address:
+    """Return the IPv4 address and port that `_pack_address` packs."""
+    _, family, port, packed = struct.unpack("!BBHI", value[:8])
+    if family != 1:
+        raise ValueError("the server answers with an IPv6 address")
+    return str(ipaddress.IPv4Address(packed ^ MAGIC_COOKIE)), port ^ (MAGIC_COOKIE >> 16)
