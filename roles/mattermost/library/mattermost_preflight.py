@@ -20,6 +20,8 @@ options:
     type: list
     elements: dict
     required: true
+  database_host: {description: Wanted host (or socket folder) of the database., type: str, required: true}
+  config_dir: {description: Folder of the server's environment., type: path, required: true}
   megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
   release_dir: {description: Folder of the wanted release., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
@@ -34,6 +36,8 @@ EXAMPLES = r"""
     licensed: false
     settings: [ServiceSettings.EnableLinkPreviews]
     broken_upgrades: [{from: ">=10.11.17,<11.0", to: ">=11.0,<11.7.3"}]
+    database_host: /run/postgresql
+    config_dir: /etc/mattermost
     megabytes: 1500
     release_dir: /opt/mattermost/releases/11.7.9
     current_link: /opt/mattermost/current
@@ -52,6 +56,7 @@ import operator
 import pathlib
 import re
 import shutil
+import urllib.parse
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -83,6 +88,25 @@ def upgrade_problem(installed: str, wanted: str, broken: list[dict[str, str]]) -
     return ""
 
 
+def recorded_database(environment: str) -> str:
+    """Host (or socket folder) of the database in the text of an environment; empty where there is none."""
+    found = re.search(r'^MM_SQLSETTINGS_DATASOURCE="(.*)"$', environment, flags=re.MULTILINE)
+    if not found:
+        return ""
+    source = urllib.parse.urlsplit(found[1])
+    return source.hostname or dict(urllib.parse.parse_qsl(source.query)).get("host", "")
+
+
+def database_problem(recorded: str, wanted: str) -> str:
+    """Why a server whose database is on `recorded` does not come to `wanted`; empty where it is there or new."""
+    if recorded in ("", wanted):
+        return ""
+    return (
+        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, then take the line "
+        "MM_SQLSETTINGS_DATASOURCE out of the files in /etc/mattermost"
+    )
+
+
 def setting_problems(names: list[str]) -> list[str]:
     """Settings whose name is not `Section.Name`; nothing else would ever reach the server."""
     return [
@@ -108,6 +132,8 @@ def main() -> None:
             "licensed": {"type": "bool", "required": True},
             "settings": {"type": "list", "elements": "str", "required": True},
             "broken_upgrades": {"type": "list", "elements": "dict", "required": True},
+            "database_host": {"type": "str", "required": True},
+            "config_dir": {"type": "path", "required": True},
             "megabytes": {"type": "int", "required": True},
             "release_dir": {"type": "path", "required": True},
             "current_link": {"type": "path", "required": True},
@@ -119,6 +145,14 @@ def main() -> None:
     installed = current.resolve().name if current.is_symlink() else ""
     problems = setting_problems(module.params["settings"])
     if installed and (problem := upgrade_problem(installed, wanted, module.params["broken_upgrades"])):
+        problems.append(problem)
+    environment = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted(pathlib.Path(module.params["config_dir"]).glob("*.env"))
+    )
+    if installed and (
+        problem := database_problem(recorded_database(environment), module.params["database_host"])
+    ):
         problems.append(problem)
     if module.params["licensed"] and module.params["edition"] == "team":
         problems.append("a licence is of no use to the team edition: choose the enterprise edition")

@@ -19,6 +19,7 @@ options:
     type: list
     elements: str
     required: true
+  database_host: {description: Wanted host (or socket folder) of the database., type: str, required: true}
   megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
   config_dir: {description: Folder of config.php., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
@@ -33,6 +34,7 @@ EXAMPLES = r"""
     release_dir: /opt/nextcloud/releases/34.0.1
     version: 34.0.1
     php_versions: ["8.2", "8.5"]
+    database_host: /run/postgresql
     megabytes: 2048
     config_dir: /etc/nextcloud
     current_link: /opt/nextcloud/current
@@ -77,6 +79,16 @@ def upgrade_problem(installed: str, wanted: str) -> str:
     return ""
 
 
+def database_problem(recorded: str, wanted: str) -> str:
+    """Why an installation whose database is on `recorded` does not come to `wanted`; empty where it is there."""
+    if recorded == wanted:
+        return ""
+    return (
+        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, then tell Nextcloud with "
+        f"`nextcloud-occ config:system:set dbhost --value={wanted}`"
+    )
+
+
 def php_problem(version: str, accepted: list[str]) -> str:
     """Why this PHP does not do; empty where it does."""
     if not version_of(accepted[0]) <= version_of(version)[:2] <= version_of(accepted[1]):
@@ -91,6 +103,7 @@ def main() -> None:
             "release_dir": {"type": "path", "required": True},
             "version": {"type": "str", "required": True},
             "php_versions": {"type": "list", "elements": "str", "required": True},
+            "database_host": {"type": "str", "required": True},
             "megabytes": {"type": "int", "required": True},
             **INSTANCE_ARGUMENTS,
         },
@@ -105,7 +118,9 @@ def main() -> None:
         config = instance.read_config()
         installed = str(config.get("version", "")) if config.get("installed") else ""
         php = instance.run(["php", "-r", "echo PHP_VERSION;"])[1]
-        problems.append(upgrade_problem(installed, version) if installed else "")
+        if installed:
+            problems.append(upgrade_problem(installed, version))
+            problems.append(database_problem(str(config.get("dbhost")), module.params["database_host"]))
         problems.append(
             php_problem(php, module.params["php_versions"]) if module.params["php_versions"] else ""
         )

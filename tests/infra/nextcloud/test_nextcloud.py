@@ -268,7 +268,7 @@ def test_remote_database_is_encrypted(
     environment = host.check_output("systemctl show nextcloud-cron.service --property=Environment --value")
     name, user = deployment["nextcloud_database_name"], deployment["nextcloud_database_user"]
     psql = (
-        f"cd / && setpriv --reuid=www-data --regid=www-data --clear-groups env {environment} %s psql --no-psqlrc"
+        f"cd / && setpriv --reuid=www-data --regid=www-data --clear-groups env HOME=/ {environment} %s psql --no-psqlrc"
         f" --no-password --tuples-only --no-align --host={deployment['nextcloud_database_host']} --username={user}"
         f" --dbname={name} --command=%s"
     )
@@ -287,14 +287,12 @@ def test_remote_database_is_encrypted(
     remedy="Run apply: it writes the managed configuration and the pool of web pages.",
 )
 def test_remote_cache_is_encrypted(
-    host: Host,
-    configuration: dict[str, Any],
-    deployment: dict[str, Any],
-    not_applicable: Callable[[str], NoReturn],
+    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
 ) -> None:
     if not deployment["nextcloud_redis_host"]:
         not_applicable("the key-value store is on the same host")
-    assert configuration["system"]["redis"]["host"] == f"tls://{deployment['nextcloud_redis_host']}"
+    managed = host.file("/etc/nextcloud/90-site.config.php").content_string
+    assert f"'tls://{deployment['nextcloud_redis_host']}'" in managed
     secrets = host.check_output("ls /etc/php/*/fpm/sovstack-secrets.conf")
     assert (host.file(secrets).user, host.file(secrets).mode) == ("root", 0o600)
     assert "session.save_path" not in host.check_output("cat /etc/php/*/fpm/sovstack.conf")

@@ -328,3 +328,27 @@ def test_refusal_of_the_server_is_told(mattermost: tuple[Mattermost, Path]) -> N
 def test_server_that_is_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="does not answer over its local socket"):
         teams.ensure_administrator(teams.Server(Module(tmp_path / "absent")), ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("source", "host"),
+    [
+        ("postgres://mattermost@/mattermost?host=/run/postgresql&sslmode=disable", "/run/postgresql"),
+        (
+            "postgres://mattermost:pass%2Fword@data.internal.example/chat?sslmode=verify-full",
+            "data.internal.example",
+        ),
+    ],
+)
+def test_database_of_an_earlier_run_is_read_from_its_environment(source: str, host: str) -> None:
+    text = environment.render(
+        {"SqlSettings.DataSource": source, "ServiceSettings.SiteURL": "https://x.example"}
+    )
+    assert preflight.recorded_database(text) == host
+    assert preflight.database_problem(host, host) == ""
+    assert "is not moved to elsewhere" in preflight.database_problem(host, "elsewhere")
+
+
+def test_host_without_a_database_yet_may_have_any() -> None:
+    assert preflight.recorded_database("") == ""
+    assert preflight.database_problem("", "/run/postgresql") == ""

@@ -189,3 +189,19 @@ def test_skipped_and_older_versions_are_refused_by_their_numbers(
 )
 def test_php_out_of_range_is_refused(php: str, refused: bool) -> None:
     assert bool(preflight.php_problem(php, ["8.2", "8.5"])) is refused
+
+
+def test_database_is_not_moved_by_naming_another_host() -> None:
+    assert preflight.database_problem("/run/postgresql", "/run/postgresql") == ""
+    problem = preflight.database_problem("/run/postgresql", "data.internal.example")
+    assert "dbhost --value=data.internal.example" in problem
+
+
+def test_secrets_join_the_mapping_that_they_are_part_of() -> None:
+    open_part, secret = (
+        {"redis": {"host": "tls://data"}, "loglevel": 2},
+        {"redis": {"password": "x"}, "salt": "y"},
+    )
+    joined = {"redis": {"host": "tls://data", "password": "x"}, "loglevel": 2, "salt": "y"}
+    assert config.joined(open_part, secret) == joined
+    assert open_part["redis"] == {"host": "tls://data"}
