@@ -91,6 +91,11 @@ class Browser:
             self.requests.append(Request(str(told["request"]["url"]), "a service worker"))
 
 
+def find() -> str | None:
+    """Return the path of this computer's Chromium; None where there is none."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
 @contextlib.contextmanager
 def start(scratch: Path, names: Mapping[str, str], keys: Iterable[str]) -> Iterator[Browser]:
     """Run Chromium for the length of the block.
@@ -104,7 +109,7 @@ def start(scratch: Path, names: Mapping[str, str], keys: Iterable[str]) -> Itera
     Raises:
         BrowserFailed: There is none on this computer, or it does not start.
     """
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = find()
     if program is None:
         raise BrowserFailed("there is no Chromium on this computer: apt install chromium")
     with (

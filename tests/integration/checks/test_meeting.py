@@ -18,8 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
-from provisioner.checks.browser import Browser, pin, start
-from provisioner.checks.browser.chromium import PROGRAMS
+from provisioner.checks.browser import Browser, find, pin, start
 from provisioner.checks.outside import WebTarget
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.album import Album
@@ -33,9 +32,7 @@ PATIENCE = (12, 40, 180)
 PAGE = Path(__file__).with_name("meeting.html")
 
 pytestmark = [
-    pytest.mark.skipif(
-        not any(map(shutil.which, PROGRAMS)), reason="not assessed: there is no Chromium on this computer"
-    ),
+    pytest.mark.skipif(not find(), reason="not assessed: there is no Chromium on this computer"),
     pytest.mark.slow,
 ]
 

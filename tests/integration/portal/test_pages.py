@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,8 @@ import pytest
 import yaml
 from ansible.plugins.filter.core import FilterModule
 
+from provisioner.checks.browser import Tab, find, start
 from provisioner.profile import colours
-
-from .browser import PROGRAM, Tab, browse
 
 ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "roles" / "portal"
@@ -49,7 +49,7 @@ GIVEN = {
 }
 
 pytestmark = [
-    pytest.mark.skipif(PROGRAM is None, reason="not assessed: there is no Chromium on this computer"),
+    pytest.mark.skipif(not find(), reason="not assessed: there is no Chromium on this computer"),
     pytest.mark.skipif(
         not AXE.exists(),
         reason="not assessed: axe-core is not installed; script/setup --develop does it where npm is",
@@ -112,9 +112,25 @@ def serve(pages: Mapping[str, tuple[str, bytes]]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    with browse(tmp_path_factory.mktemp("chromium")) as tab:
+def tab() -> Iterator[Tab]:
+    # pytest's folders have long names, and Chromium's sockets may not.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start(Path(folder), {"127.0.0.1": "127.0.0.1"}, []) as browser,
+        browser.tab() as tab,
+    ):
         yield tab
+
+
+def show(tab: Tab, *, width: int, scheme: str) -> None:
+    """Give the page a width in pixels and a preferred colour scheme, ``light`` or ``dark``."""
+    tab.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+
+def requests(tab: Tab) -> list[str]:
+    """Return the addresses that were asked for since the page was opened."""
+    return [told["request"]["url"] for method, told in tab.events if method == "Network.requestWillBeSent"]
 
 
 def find_violations(tab: Tab) -> list[str]:
@@ -138,7 +154,7 @@ def test_the_page_is_accessible_at_every_width_light_and_dark(tab: Tab, language
         assert tab.evaluate("document.documentElement.lang") == language
         for width in WIDTHS:
             for scheme in ("light", "dark"):
-                tab.show(width=width, scheme=scheme)
+                show(tab, width=width, scheme=scheme)
                 assert not find_violations(tab), f"{width} pixels, {scheme}"
                 overflow = tab.evaluate(
                     "(page => page.scrollWidth - page.clientWidth)(document.documentElement)"
@@ -151,18 +167,18 @@ def test_the_page_asks_its_own_server_alone_and_breaks_no_policy(tab: Tab) -> No
         tab.open(f"{address}/nl/")
         assert tab.evaluate("document.querySelector('header img').naturalWidth") > 0
         assert tab.evaluate("getComputedStyle(document.querySelector('.services')).display") == "grid"
-        assert f"{address}/portal.css" in tab.requests()
-        assert [url for url in tab.requests() if not url.startswith(f"{address}/")] == []
+        assert f"{address}/portal.css" in requests(tab)
+        assert [url for url in requests(tab) if not url.startswith(f"{address}/")] == []
         assert tab.complaints() == []
 
 
 def test_the_keyboard_reaches_the_content_first_and_shows_where_it_is(tab: Tab) -> None:
     with serve(render()) as address:
         tab.open(f"{address}/en/")
-        tab.show(width=412, scheme="light")
+        show(tab, width=412, scheme="light")
         reached = []
         for _ in range(9):
-            tab.press("Tab")
+            tab.press("Tab", 9)
             reached.append(tab.evaluate("document.activeElement.getAttribute('href')"))
             seen = tab.evaluate(
                 "(() => { const at = document.activeElement, card = getComputedStyle(at, '::after');"
@@ -194,6 +210,6 @@ def test_axe_and_validate_agree_on_what_can_be_read(tab: Tab, accent: str, reada
     assert (colours.contrast(accent, "#ffffff") >= colours.LEAST_CONTRAST) is readable
     with serve(render(accent=accent)) as address:
         tab.open(f"{address}/nl/")
-        tab.show(width=1280, scheme="light")
+        show(tab, width=1280, scheme="light")
         found = [finding for finding in find_violations(tab) if finding.startswith("color-contrast:")]
         assert (not found) is readable, found
