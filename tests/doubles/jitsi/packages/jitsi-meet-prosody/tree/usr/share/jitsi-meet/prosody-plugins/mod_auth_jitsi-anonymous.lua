@@ -19,5 +19,8 @@ end
 module:provides("auth", provider);
 
 sasl.registerMechanism("ANONYMOUS", { "anonymous" }, function (self)
-	return self.profile.anonymous(self, uuid(), self.realm) == true and "success" or "failure";
+	-- The mechanism is the whole server's: where this module is loaded last, it answers for tokens too.
+	local result, condition, reason = self.profile.anonymous(self, uuid(), self.realm);
+	if result == true then return "success"; end
+	return "failure", condition, reason;
 end);

@@ -1,0 +1,211 @@
+"""coturn as the role promises it: it relays for those whom Prosody vouches for, and never into private networks."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from testinfra.host import Host
+
+from provisioner.checks import turn
+
+# Of a root name server; it is asked for nothing.
+PUBLIC_PEER = "198.41.0.4"
+# systemd-analyze's exposure, 0 (shut in) to 10.
+HIGHEST_EXPOSURE = 1.5
+# One of each kind: loopback, private, carrier's, link-local with a cloud's metadata service, multicast, unspecified.
+PRIVATE_PEERS = [
+    "127.0.0.1",
+    "10.255.255.1",
+    "172.31.255.1",
+    "192.168.255.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "224.0.0.1",
+    "0.0.0.0",  # noqa: S104  # a peer that is refused
+]
+
+# Runs on the host: the secret is read there and never leaves it.
+ON_HOST = """
+import json, sys, threading
+settings = {}
+for line in open("/etc/turnserver.conf"):
+    name, _, value = line.strip().partition("=")
+    settings.setdefault(name, []).append(value)
+secret = settings["static-auth-secret"][0]
+address = settings.get("listening-ip", ["127.0.0.1"])[0]
+plain = (address, int(settings["listening-port"][0]))
+secure = (address, int(settings["tls-listening-port"][0]))
+good = time_limited_credentials(secret, 60)
+
+def code_of(action):
+    try:
+        action()
+    except TurnRefused as refusal:
+        return refusal.code
+    return 0
+
+def connect(over):
+    if over == "udp":
+        return TurnClient(plain)
+    return TurnClient(secure, tls=ssl.create_default_context(), name=HOSTNAME)
+"""
+RELAY = """
+def own_peer():
+    for candidate in [*settings.get("allowed-peer-ip", []), address]:
+        try:
+            peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            peer.bind((candidate, 0))
+            peer.settimeout(5)
+            with connect("udp") as client:
+                client.allocate(*good)
+                if code_of(lambda: client.permit(candidate)) == 0:
+                    return peer
+        except OSError:
+            pass
+
+peer = own_peer()
+if peer is None:
+    print(json.dumps(None))
+    sys.exit()
+with connect(OVER) as client:
+    relayed = client.allocate(*good)
+    client.permit(peer.getsockname()[0])
+    client.send(peer.getsockname(), b"there")
+    there, sender = peer.recvfrom(100)
+    peer.sendto(b"and back", sender)
+    back = client.receive()
+    print(json.dumps({"relayed": relayed[1], "sender": sender[1], "there": there.decode(), "back": back[1].decode()}))
+"""
+DENIED = """
+with connect("udp") as client:
+    client.allocate(*good)
+    print(json.dumps({peer: code_of(lambda: client.permit(peer)) for peer in PEERS}))
+"""
+CREDENTIALS = """
+attempts = {
+    "wrong": (good[0], "not-the-password"),
+    "expired": time_limited_credentials(secret, -60),
+    "foreign": time_limited_credentials("some-other-secret-of-32-letters.", 60),
+}
+answers = {}
+for name, attempt in attempts.items():
+    with connect("udp") as client:
+        answers[name] = code_of(lambda: client.allocate(*attempt))
+print(json.dumps(answers))
+"""
+OLD_TLS = """
+answers = {}
+for name, version in (("1.1", ssl.TLSVersion.TLSv1_1), ("1.2", ssl.TLSVersion.TLSv1_2)):
+    context = ssl.create_default_context()
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    try:
+        TurnClient(secure, tls=context, name=HOSTNAME).reflexive_address()
+        answers[name] = True
+    except OSError:
+        answers[name] = False
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def ask(host: Host, deployment: dict[str, Any]) -> Callable[..., Any]:
+    """What a script says that talks to coturn on the host itself; keywords become its constants."""
+
+    def run(script: str, **constants: object) -> Any:
+        names = {"HOSTNAME": deployment["coturn_hostname"], **constants}
+        text = Path(turn.__file__).read_text() + "".join(
+            f"\n{name} = {value!r}" for name, value in names.items()
+        )
+        return json.loads(host.check_output(f"python3 -W ignore -c {shlex.quote(text + ON_HOST + script)}"))
+
+    return run
+
+
+@pytest.mark.check(
+    id="TURN-UNIT",
+    title="coturn runs, starts with the host and is shut in",
+    grade="observed on host",
+    remedy="Run apply: it writes the unit's limits and starts it.",
+    unit="coturn.service",
+)
+def test_unit_is_shut_in(
+    host: Host, exposure: Callable[[str], float], record_property: Callable[[str, object], None]
+) -> None:
+    service = host.service("coturn.service")
+    assert service.is_running
+    assert service.is_enabled
+    record_property("actual", exposure("coturn.service"))
+    assert exposure("coturn.service") <= HIGHEST_EXPOSURE
+
+
+@pytest.mark.check(
+    id="TURN-RELAY",
+    title="coturn relays there and back for somebody with credentials",
+    grade="observed on host",
+    remedy="Run apply; `journalctl -u coturn` says what hinders it.",
+    unit="coturn.service",
+)
+@pytest.mark.parametrize("over", ["udp", "tls"])
+def test_relays(
+    ask: Callable[..., Any],
+    over: str,
+    record_property: Callable[[str, object], None],
+    not_applicable: Callable[[str], NoReturn],
+) -> None:
+    answer = ask(RELAY, OVER=over)
+    if answer is None:
+        not_applicable(
+            "this host has no address that coturn relays to; the outside checks use one of another host"
+        )
+    record_property("actual", f"from port {answer['relayed']}")
+    assert (answer["there"], answer["back"]) == ("there", "and back")
+    assert answer["sender"] == answer["relayed"] >= 1024
+
+
+@pytest.mark.check(
+    id="TURN-DENIED",
+    title="coturn relays to public addresses and to no private one",
+    grade="observed on host",
+    remedy="Run apply: it writes the denied ranges.",
+)
+def test_relays_to_no_private_address(ask: Callable[..., Any], deployment: dict[str, Any]) -> None:
+    peers = [peer for peer in PRIVATE_PEERS if peer not in deployment["coturn_allowed_peers"]]
+    assert ask(DENIED, PEERS=[*peers, PUBLIC_PEER]) == {**dict.fromkeys(peers, 403), PUBLIC_PEER: 0}
+
+
+@pytest.mark.check(
+    id="TURN-CREDENTIALS",
+    title="Without credentials of its own, unexpired, coturn relays for nobody",
+    grade="observed on host",
+    remedy="Run apply: it writes the secret that Prosody makes credentials from.",
+)
+def test_credentials_are_needed(ask: Callable[..., Any]) -> None:
+    assert ask(CREDENTIALS) == {"wrong": 401, "expired": 401, "foreign": 401}
+
+
+@pytest.mark.check(
+    id="TURN-TLS",
+    title="coturn speaks TLS 1.2 and nothing older, with a certificate that the host trusts",
+    grade="observed on host",
+    remedy="Run apply: it writes the settings and restarts coturn when its certificate is new.",
+)
+def test_tls_versions(ask: Callable[..., Any]) -> None:
+    assert ask(OLD_TLS) == {"1.1": False, "1.2": True}
+
+
+@pytest.mark.check(
+    id="TURN-FILES",
+    title="Nobody else reads coturn's secret and key",
+    grade="observed on host",
+    remedy="Run apply.",
+)
+def test_secrets_are_its_own(host: Host, deployment: dict[str, Any]) -> None:
+    for path in ("/etc/turnserver.conf", deployment["coturn_certificate_key_path"]):
+        entry = host.file(path)
+        assert (entry.user, entry.group, entry.mode & 0o7777) == ("root", "turnserver", 0o640), path
