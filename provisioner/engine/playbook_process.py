@@ -15,12 +15,14 @@ Measured on a converged host:
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import importlib
 import importlib.metadata
 import os
 import sys
+from collections.abc import Callable
 from types import CodeType, ModuleType
 
 from provisioner.paths import cache_dir, make_private
@@ -40,7 +42,20 @@ def main() -> None:
 
     _load_jinja_plugins_before_forking()
     _compile_templates_once()
-    playbook.main()
+    _end_at_once(playbook.main)
+
+
+def _end_at_once(command: Callable[[], None]) -> None:
+    """Run a command that ends by ``sys.exit``; end with its code, after all exit handlers."""
+    status = 1
+    # The first that is registered is the last that is called.
+    atexit.register(lambda: (sys.stdout.flush(), sys.stderr.flush(), os._exit(status)))
+    try:
+        command()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
 
 
 def _load_jinja_plugins_before_forking() -> None:
