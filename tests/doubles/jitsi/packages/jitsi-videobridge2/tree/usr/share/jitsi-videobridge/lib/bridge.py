@@ -217,6 +217,8 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
     tasks.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await tasks
 
 
 def main() -> None:
