@@ -87,7 +87,9 @@ class Client:
             await self._open()
         except (OSError, TimeoutError, ssl.SSLError) as error:
             raise XmppError(f"{account.host}:{account.port}: {error}") from error
-        self._tasks = asyncio.ensure_future(self._read())
+        self._reading = asyncio.ensure_future(self._read())
+        # Its end is no surprise, also where nobody waits for it.
+        self._reading.add_done_callback(lambda task: task.cancelled() or task.exception())
         payload = f"<bind xmlns='{_BIND}'><resource>{escape(account.resource)}</resource></bind>"
         answer = await self.request("set", "", payload)
         self.address = answer.findtext(f"{{{_BIND}}}bind/{{{_BIND}}}jid") or ""
@@ -95,7 +97,7 @@ class Client:
     async def closed(self) -> None:
         """Wait until the connection ends."""
         with contextlib.suppress(XmppError, OSError, ET.ParseError):
-            await self._tasks
+            await self._reading
 
     def send(self, stanza: str) -> None:
         """Send a stanza."""

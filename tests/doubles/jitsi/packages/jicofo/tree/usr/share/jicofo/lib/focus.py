@@ -93,7 +93,10 @@ class Focus:
         sender = stanza.get("from", "")
         room, _, nickname = sender.partition("/")
         if stanza.tag == f"{{{CLIENT}}}presence":
-            if room == self.brewery and nickname != "focus":
+            if stanza.get("type") == "subscribe" and self.client is not None:
+                # The real one's library lets nobody in whom the roster does not have already.
+                self.client.send(f"<presence type='unsubscribed' to={quoteattr(sender)}/>")
+            elif room == self.brewery and nickname != "focus":
                 self.see_bridge(stanza, nickname)
             elif room in self.rooms:
                 await self.see_participant(stanza, room, nickname)
@@ -148,10 +151,10 @@ class Focus:
     def health(self) -> tuple[int, str, str]:
         """Answer whether it is healthy."""
         if self.problem:
-            return 503, "text/plain", self.problem
+            return 500, "text/plain", self.problem
         if not any(self.bridges.values()):
             total = len(self.bridges)
-            return 503, "text/plain", f"No operational bridges available (total bridge count: {total})"
+            return 500, "text/plain", f"No operational bridges available (total bridge count: {total})"
         return 200, "text/plain", "OK"
 
     def numbers(self) -> dict[str, float]:

@@ -20,7 +20,7 @@ module:hook("presence/host", function (event)
 		return true;
 	end
 end, 10);
-module:send(st.presence { type = "probe", from = module.host, to = target });
+module:send(st.presence { type = "subscribe", from = module.host, to = target });
 
 local function forward(event)
 	local stanza = st.clone(event.stanza);
