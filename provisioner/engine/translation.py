@@ -24,6 +24,8 @@ _ITEM_OUTCOMES = {
     "runner_item_on_failed": Outcome.FAILED,
     "runner_item_on_skipped": Outcome.SKIPPED,
 }
+# What Ansible writes in place of a value that no log may show.
+_HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 _NOTES = ("warning", "deprecated", "system_warning", "error")
 # Said by the frame of every run; nothing in it that the other events do not say.
 _SILENT = ("playbook_on_start", "playbook_on_notify", "playbook_on_include", "EOF", "debug")
@@ -66,9 +68,13 @@ class Translator:
         data: _Data = raw.get("event_data") or {}
         time = _time(raw.get("created"), now)
         if kind in _OUTCOMES:
-            yield self._finished(raw, data, time)
+            finished = self._finished(raw, data, time)
+            yield from _wish(data, time, finished.outcome)
+            yield finished
         elif kind in _ITEM_OUTCOMES:
-            yield self._item_finished(raw, data, time)
+            item = self._item_finished(raw, data, time)
+            yield from _wish(data, time, item.outcome)
+            yield item
         elif kind in _NOTES:
             text = " ".join(str(raw.get("stdout") or "").split())
             if text := text.partition(f" {_STACK_HEADING}")[0]:  # mitogen logs its own
@@ -79,7 +85,7 @@ class Translator:
         elif kind not in _SILENT:
             yield from _translate_simple(kind, data, time)
 
-    def _finished(self, raw: _Data, data: _Data, time: float) -> Event:
+    def _finished(self, raw: _Data, data: _Data, time: float) -> events.TaskFinished:
         outcome = _OUTCOMES[str(raw["event"])]
         if outcome is Outcome.OK and self._is_changed(raw, data):
             outcome = Outcome.CHANGED
@@ -98,7 +104,7 @@ class Translator:
             **_where(data),
         )
 
-    def _item_finished(self, raw: _Data, data: _Data, time: float) -> Event:
+    def _item_finished(self, raw: _Data, data: _Data, time: float) -> events.ItemFinished:
         outcome = _ITEM_OUTCOMES[str(raw["event"])]
         if outcome is Outcome.OK and self._is_changed(raw, data):
             outcome = Outcome.CHANGED
@@ -213,6 +219,26 @@ def _totals(data: _Data) -> dict[str, dict[str, int]]:
             for host, count in counts.items():
                 hosts.setdefault(str(host), {})[outcome] = int(count)
     return hosts
+
+
+def _wish(data: _Data, time: float, outcome: Outcome) -> Iterator[Event]:
+    """Yield what a module that shows no difference changed: the statements that it ran, or else what it was told."""
+    result = _result(data)
+    if outcome is not Outcome.CHANGED or _diff(result.get("diff")) or _items(result):
+        return
+    said = result.get("queries") or result.get("executed_commands")
+    if isinstance(said, list) and said:
+        lines = [_text(statement) for statement in said]
+    else:
+        invocation = result.get("invocation")
+        told = invocation.get("module_args") if isinstance(invocation, Mapping) else None
+        lines = [
+            f"{name}: {_text(value)}"
+            for name, value in (told.items() if isinstance(told, Mapping) else ())
+            if value not in (None, "", False, [], {}) and not str(name).startswith("_") and value != _HIDDEN
+        ]
+    if lines:
+        yield events.FileDiff(time=time, diff="\n".join(f"+{line}" for line in lines), **_where(data))
 
 
 def _diff(diff: object) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from stack.deployment import Deployment
@@ -31,11 +30,27 @@ _NOT_OURS = (
 _AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
 
 _LIST = f"""
-{{ grep --recursive --files-with-matches --exclude-dir=releases 'Ansible managed' /etc /usr/local /opt /usr/share/jitsi-meet
-   find {" ".join(_OWN_FOLDERS)} -type f
-   ls {_AUTHORITY}
+{{
+grep --recursive --files-with-matches --exclude-dir=releases 'Ansible managed' /etc /usr/local /opt /var/lib/postgresql
+find {" ".join(_OWN_FOLDERS)} -type f
+ls {_AUTHORITY}
 }} 2>/dev/null | sort --unique
 """
+_BACKUP = "/root/managed.tar"
+# Settings that live in databases, accounts and the kernel: how each is changed, and what a difference says of it.
+SETTINGS = {
+    "runuser -u postgres -- psql -qc 'alter role nextcloud createdb'": "NOCREATEDB",
+    "runuser -u postgres -- psql -qc 'alter database nextcloud owner to postgres'": "owner: nextcloud",
+    """runuser -u postgres -- psql -qc "alter system set work_mem = '1MB'" """: "postgresql.auto.conf",
+    "nextcloud-occ --quiet app:disable admin_audit": "admin_audit",
+    "mattermost-mmctl team rename stadhuis --display-name Elsewhere >/dev/null": "Elsewhere",
+    "usermod --shell /bin/bash mattermost": "/usr/sbin/nologin",
+    "gpasswd --delete www-data valkey >/dev/null": "name: www-data",
+    "echo 1 > /proc/sys/net/ipv4/conf/all/accept_redirects": "net.ipv4.conf.all.accept_redirects",
+    "nft add rule inet sovstack_inbound input tcp dport 4444 accept": "4444",
+}
+# A drop-in of somebody else in a unit of the stack.
+_FOREIGN = "zz-drift.conf"
 
 
 def managed_files(deployment: Deployment) -> list[str]:
@@ -49,18 +64,51 @@ def declared_units(deployment: Deployment) -> list[str]:
     return list(declaration["units"])
 
 
+def processes(deployment: Deployment, units: list[str]) -> dict[str, str]:
+    """Return the main process of those units that have one, by unit."""
+    shown = deployment.host(f"systemctl show --property=Id,MainPID {' '.join(units)}")
+    found = {}
+    for block in shown.split("\n\n"):
+        properties = dict(line.partition("=")[::2] for line in block.splitlines())
+        if properties.get("MainPID", "0") != "0":
+            found[properties["Id"]] = properties["MainPID"]
+    return found
+
+
+def back_up(files: list[str]) -> str:
+    """Return a command that keeps a copy of the files, with owner, mode and time."""
+    return f"tar --create --absolute-names --file={_BACKUP} {' '.join(files)}"
+
+
+def restore() -> str:
+    """Return a command that brings back what `back_up` kept."""
+    return f"tar --extract --absolute-names --preserve-permissions --file={_BACKUP} && rm {_BACKUP}"
+
+
 def append_blank_line(files: list[str]) -> str:
     """Return a command that changes every file without a meaning to any program that reads it."""
-    return "\n".join(f"echo >> {path}" for path in files)
+    return "\n".join(f"echo >> '{path}'" for path in files)
+
+
+def give_away(files: list[str]) -> str:
+    """Return a command that makes every file another user's."""
+    return f"chown nobody {' '.join(files)}"
+
+
+def open_wide(files: list[str]) -> str:
+    """Return a command that lets everybody write every file."""
+    return f"chmod a+w {' '.join(files)}"
+
+
+def add_drop_ins(units: list[str]) -> tuple[str, list[str]]:
+    """Return a command that adds a drop-in to every unit, and their paths."""
+    paths = [f"/etc/systemd/system/{unit}.d/{_FOREIGN}" for unit in units]
+    text = "[Unit]\\nDocumentation=man:drift(7)\\n"
+    lines = [f"mkdir -p '{path.rpartition('/')[0]}' && printf '{text}' > '{path}'" for path in paths]
+    return "\n".join([*lines, "systemctl daemon-reload"]), paths
 
 
 def unnamed(things: list[str], changes: list[dict[str, Any]]) -> list[str]:
-    """Return the things that no change's difference names."""
+    """Return the things that no change's difference names as a whole word."""
     diffs = "\n".join(change["diff"] for change in changes)
     return [thing for thing in things if not re.search(rf"{re.escape(thing)}(?![\w.-])", diffs)]
-
-
-def named_files(changes: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the paths that differences begin with."""
-    for change in changes:
-        yield from re.findall(r"^--- (?:before: )?(/\S+)", change["diff"], re.MULTILINE)

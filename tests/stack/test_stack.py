@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from stack import drift
 from stack.deployment import Deployment, Outcome
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -119,6 +120,40 @@ def test_plan_names_exactly_what_was_edited_by_hand(deployment: Deployment) -> N
     assert changes == []
 
 
+def test_plan_names_every_managed_file_and_setting(deployment: Deployment) -> None:
+    files = drift.managed_files(deployment)
+    assert len(files) > 40, files  # files, chat and portal alone have 45
+    deployment.host(drift.back_up(files))
+    deployment.host(drift.append_blank_line(files))
+    deployment.host("\n".join(drift.SETTINGS))
+    outcome = deployment.run("plan", "--detailed-exitcode")
+    deployment.host(drift.restore())
+    assert outcome.exit_code == 2, _show(outcome)
+    assert drift.unnamed([*files, *drift.SETTINGS.values()], outcome.changes) == []
+
+
+def test_plan_names_owners_modes_units_and_packages(deployment: Deployment) -> None:
+    """Also with every service stopped: what a plan cannot ask then, it leaves out."""
+    files, units = drift.managed_files(deployment), drift.declared_units(deployment)
+    drop_ins, paths = drift.add_drop_ins(units)
+    deployment.host(drift.give_away(files[::2]))
+    deployment.host(drift.open_wide(files[1::2]))
+    deployment.host(drop_ins)
+    deployment.host("dpkg --remove unattended-upgrades")
+    deployment.host(f"systemctl stop {' '.join(units)}")
+    disabled = deployment.host(
+        f"systemctl disable --quiet {' '.join(units)} && systemctl is-enabled {' '.join(units)} || true"
+    )
+    assert disabled.split().count("disabled") >= len(units) - 1, (
+        disabled
+    )  # Debian's generator enables PostgreSQL's
+    outcome = deployment.run("plan", "--detailed-exitcode")
+    assert outcome.exit_code == 2, _show(outcome)
+    assert drift.unnamed([*files, *paths, *units, "unattended-upgrades"], outcome.changes) == []
+    diffs = "\n".join(change["diff"] for change in outcome.changes)
+    assert diffs.count("enable, start") >= len(units) - 1
+
+
 def test_plan_left_the_edits_alone(deployment: Deployment) -> None:
     assert "ALLOWALL" in deployment.host("cat /etc/nginx/snippets/security-headers.conf")
 
@@ -140,13 +175,10 @@ def test_everything_comes_back_after_a_reboot(deployment: Deployment) -> None:
 
 def test_killed_services_come_back(deployment: Deployment) -> None:
     """Every service that people or other services talk to is killed, all at once; nobody does anything about it."""
-    services = "nginx.service php*-fpm.service postgresql@*.service valkey-server.service mattermost.service"
-    units = deployment.host(f"systemctl list-units --plain --no-legend --state=running {services}")
-    names = [line.split()[0] for line in units.splitlines()]
-    assert len(names) == 5, names
-    read_processes = f"systemctl show --property=MainPID --value {' '.join(names)}"
-    before = deployment.host(read_processes).split()
-    deployment.host(f"kill -9 {' '.join(before)}")
+    before = drift.processes(deployment, drift.declared_units(deployment))
+    names = list(before)
+    assert {"nginx.service", "valkey-server.service", "mattermost.service"} < set(names)
+    deployment.host(f"kill -9 {' '.join(before.values())}")
     deadline = time.monotonic() + 60
     while deployment.host(f"systemctl is-active {' '.join(names)} || true").split() != ["active"] * len(
         names
@@ -155,7 +187,8 @@ def test_killed_services_come_back(deployment: Deployment) -> None:
             f"systemctl status --no-pager {' '.join(names)} || true"
         )
         time.sleep(1)
-    assert not set(before) & set(deployment.host(read_processes).split())
+    after = drift.processes(deployment, names)
+    assert all(after[name] != before[name] for name in names)
     outcome = deployment.run("verify")
     assert outcome.exit_code == 0, _show(outcome)
 

@@ -12,7 +12,8 @@ description:
   - A handler is forgotten when a run is killed between the change and the handler, and the unit then keeps running
     with its old files. This module compares the unit with its files, so the next run notices.
   - The unit's own file and its drop-ins always count, after a daemon-reload where systemd asks for one, also for what
-    the unit triggers. One drop-in can be given here.
+    the unit triggers. One drop-in can be given here; every other one that an administrator could have written, below
+    C(/etc/systemd/system) or C(/run/systemd/system), is foreign and goes away.
 options:
   name:
     description: Full name of the unit, for example C(nginx.service).
@@ -33,6 +34,10 @@ options:
     default: []
   enabled:
     description: Whether the unit starts with the machine.
+    type: bool
+    default: true
+  exclusive:
+    description: Whether drop-ins of an administrator go away; a unit of Debian's own may have some.
     type: bool
     default: true
 author:
@@ -57,7 +62,9 @@ actions:
 """
 
 import datetime as dt
+import os
 import pathlib
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -68,6 +75,14 @@ PROPERTIES = (
 # systemd keeps no time of the last reload; these files do. /run is empty after a boot, when a reload has no meaning.
 RELOAD_STAMPS = pathlib.Path("/run/sovstack/reloaded")
 UNITS = pathlib.Path("/etc/systemd/system")
+# Where drop-ins come from that no package brings; `systemctl edit --runtime` and `set-property` write the others.
+ADMINISTRATORS = (
+    UNITS,
+    pathlib.Path("/run/systemd/system"),
+    pathlib.Path("/etc/systemd/system.control"),
+    pathlib.Path("/run/systemd/system.control"),
+)
+MODE = 0o644
 
 
 def timestamp(text: str) -> float:
@@ -126,9 +141,29 @@ class Unit:
         self.drop_in.parent.mkdir(mode=0o755, exist_ok=True)
         part = self.drop_in.with_suffix(".part")  # systemd reads names that end in .conf only
         part.write_text(text, encoding="utf-8")
-        part.chmod(0o644)
+        part.chmod(MODE)
         part.replace(self.drop_in)
         self.properties = self.read()
+
+    def attributes(self) -> str:
+        """Owner and mode of the drop-in where they are not root's and 0644, for a diff; else empty."""
+        if not self.drop_in.exists():
+            return ""
+        status = self.drop_in.stat()
+        found = (status.st_uid, status.st_gid, status.st_mode & 0o7777)
+        return "" if found == (0, 0, MODE) else f"# {found[0]}:{found[1]} {found[2]:04o}\n"
+
+    def foreign(self) -> list[pathlib.Path]:
+        """Drop-ins of an administrator, of this unit and of what it triggers."""
+        names = [self.name, *self.properties.get("Triggers", "").split()]
+        names += [re.sub(r"@[^.]+", "@", name) for name in names if "@" in name]  # of all instances
+        return sorted(
+            path
+            for folder in ADMINISTRATORS
+            for name in names
+            for path in (folder / f"{name}.d").glob("*.conf")
+            if path != UNITS / f"{name}.d" / self.drop_in.name
+        )
 
     def triggers_outdated(self) -> bool:
         """Whether systemd has an old version of what this unit starts, as a timer starts its service."""
@@ -139,7 +174,7 @@ class Unit:
         """The systemctl verbs that are still needed, in their order."""
         if self.properties["LoadState"] == "not-found":
             return ["enable", "start"]
-        verbs = []
+        verbs = ["unmask"] if self.properties["LoadState"] == "masked" else []
         loaded = self.properties.get("DropInPaths", "").split()  # systemd leaves it out where it knows none
         # systemd itself does not notice the first drop-in of a unit: it remembers which of its folders exist.
         unnoticed = [str(path) for path in self.drop_in.parent.glob("*.conf") if str(path) not in loaded]
@@ -147,7 +182,7 @@ class Unit:
         if self.properties["NeedDaemonReload"] == "yes" or unnoticed or self.triggers_outdated():
             verbs.append("daemon-reload")
         own = [self.properties["FragmentPath"], *loaded, *unnoticed]
-        if enabled and self.properties["UnitFileState"] in {"disabled", "masked"}:
+        if enabled and self.properties["UnitFileState"] in {"disabled", "masked", "masked-runtime"}:
             verbs.append("enable")
         if self.properties["ActiveState"] not in {"active", "reloading"}:
             verbs.append("start")
@@ -161,6 +196,10 @@ class Unit:
         """Run one of the verbs of `pending`."""
         if verb == "daemon-reload":
             self.systemctl(verb)
+            return
+        if verb == "unmask":
+            self.systemctl(verb, self.name)
+            self.systemctl(verb, "--runtime", self.name)
             return
         if verb == "start":
             # A unit that failed too often in a row refuses to start until it is told to forget it.
@@ -180,6 +219,7 @@ def main() -> None:
             "restart_on": {"type": "list", "elements": "str", "default": []},
             "reload_on": {"type": "list", "elements": "str", "default": []},
             "enabled": {"type": "bool", "default": True},
+            "exclusive": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -187,11 +227,25 @@ def main() -> None:
     text = unit.drop_in.read_text(encoding="utf-8") if unit.drop_in.exists() else ""
     wanted_text = text if module.params["drop_in"] is None else module.params["drop_in"]
     state = unit.properties["ActiveState"]
-    if text != wanted_text and not module.check_mode:
-        unit.write_drop_in(wanted_text)
+    attributes = "" if module.params["drop_in"] is None else unit.attributes()
+    foreign = unit.foreign() if module.params["exclusive"] else []
+    texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in foreign}
+    stale = text != wanted_text or bool(attributes) or bool(foreign)
+    if stale and not module.check_mode:
+        if wanted_text:
+            unit.write_drop_in(wanted_text)
+        elif unit.properties["FragmentPath"].startswith(f"{UNITS}/"):
+            os.utime(
+                unit.properties["FragmentPath"]
+            )  # newer than the start, should this be cut off before the restart
+        for path in foreign:
+            path.unlink()
+        unit.systemctl("daemon-reload")
+        unit.properties = unit.read()
     verbs = unit.pending(**{key: module.params[key] for key in ("enabled", "restart_on", "reload_on")})
-    if text != wanted_text and module.check_mode and not {"start", "restart"} & set(verbs):
-        verbs = ["daemon-reload", *(verb for verb in verbs if verb != "reload"), "restart"]
+    if stale and not {"start", "restart"} & set(verbs):
+        # What went away is newer than no file, but the unit still runs with it.
+        verbs = [*dict.fromkeys([*(verb for verb in verbs if verb != "reload"), "restart"])]
     if verbs and not module.check_mode:
         if unit.properties["LoadState"] == "not-found":
             unit.systemctl("daemon-reload")
@@ -199,9 +253,11 @@ def main() -> None:
             unit.apply(verb)
     headers = {"before_header": unit.name, "after_header": unit.name}
     diff = [{"before": f"{state}\n", "after": f"{', '.join(verbs) or state}\n", **headers}]
-    if text != wanted_text:
-        path = str(unit.drop_in)
-        diff.append({"before": text, "after": wanted_text, "before_header": path, "after_header": path})
+    changes = [(path, before, "") for path, before in texts.items()]
+    if text != wanted_text or attributes:
+        changes.insert(0, (unit.drop_in, attributes + text, wanted_text))
+    for path, before, after in changes:
+        diff.append({"before": before, "after": after, "before_header": str(path), "after_header": str(path)})
     module.exit_json(changed=bool(verbs), actions=verbs, diff=diff)
 
 

@@ -155,8 +155,12 @@ def main() -> None:
 
     stat = path.stat() if path.exists() else None
     group = pwd.getpwnam(instance.user).pw_gid
-    unguarded = stat is not None and (stat.st_uid, stat.st_gid, stat.st_mode & 0o777) != (0, group, 0o640)
+    unguarded = stat is not None and (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777) != (0, group, 0o640)
     changed = before != after or bool(released) or unguarded
+    shown = (
+        f"{stat.st_uid}:{stat.st_gid} {stat.st_mode & 0o7777:04o}\n" if stat is not None and unguarded else ""
+    )
+    wish = f"0:{group} 0640\n" if shown else ""
     if changed and not module.check_mode:
         # First out of config.php, then the new file: when this is cut off between the two, the next run sees it.
         if released:
@@ -165,7 +169,12 @@ def main() -> None:
     module.exit_json(
         changed=changed,
         released=released,
-        diff={"before_header": str(path), "after_header": str(path), "before": before, "after": after},
+        diff={
+            "before_header": str(path),
+            "after_header": str(path),
+            "before": shown + before,
+            "after": wish + after,
+        },
     )
 
 

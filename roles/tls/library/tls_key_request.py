@@ -76,9 +76,9 @@ class KeyFolder:
         self._chain = self._folder / "fullchain.pem"
 
     def ensure_folder(self) -> bool:
-        """Create the folder; true when it was missing."""
+        """Create the folder, which root alone changes; true when it was missing, or another's."""
         if self._folder.is_dir():
-            return False
+            return self._ensure_attributes(self._folder, 0o755, 0)
         if not self._module.check_mode:
             self._folder.mkdir(0o755, parents=True)
         return True

@@ -31,6 +31,7 @@ EXAMPLES = r"""
 
 _PREFIX = "sovstack-"
 _SOURCES = Path("/usr/local/share/ca-certificates")
+ATTRIBUTES = "0:0 0644\n"
 _BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -47,6 +48,12 @@ def write(path: Path, content: str) -> None:
         stream.write(content)
     Path(temporary).chmod(0o644)
     Path(temporary).rename(path)
+
+
+def describe(path: Path) -> str:
+    """Owner and mode, for a diff."""
+    status = path.stat()
+    return f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:04o}\n"
 
 
 def is_bundle_current(certificates: Iterable[str]) -> bool:
@@ -67,20 +74,25 @@ def main() -> None:
         for name, pem in module.params["certificates"].items()
     }
     found = {path: read(path) for path in _SOURCES.glob(f"{_PREFIX}*.crt")}
-    is_current = found == wanted and is_bundle_current(wanted.values())
+    unguarded = {path: attributes for path in found if (attributes := describe(path)) != ATTRIBUTES}
+    is_current = found == wanted and not unguarded and is_bundle_current(wanted.values())
     if not is_current and not module.check_mode:
         for path in found.keys() - wanted.keys():
             path.unlink()
         for path, pem in wanted.items():
             write(path, pem)
         module.run_command(["/usr/sbin/update-ca-certificates"], check_rc=True)
-    differing = sorted(path for path in found.keys() | wanted.keys() if found.get(path) != wanted.get(path))
+    differing = sorted(
+        path
+        for path in found.keys() | wanted.keys()
+        if found.get(path) != wanted.get(path) or path in unguarded
+    )
     diff = [
         {
             "before_header": str(path),
             "after_header": str(path),
-            "before": found.get(path, ""),
-            "after": wanted.get(path, ""),
+            "before": unguarded.get(path, "") + found.get(path, ""),
+            "after": (ATTRIBUTES if path in unguarded and path in wanted else "") + wanted.get(path, ""),
         }
         for path in differing
     ]
