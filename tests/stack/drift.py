@@ -40,7 +40,9 @@ _BACKUP = "/root/managed.tar"
 # Settings that live in databases, accounts and the kernel: how each is changed, and what a difference says of it.
 SETTINGS = {
     "runuser -u postgres -- psql -qc 'alter role nextcloud createdb'": "NOCREATEDB",
-    "runuser -u postgres -- psql -qc 'alter database nextcloud owner to postgres'": "owner: nextcloud",
+    # The grant lets Nextcloud in all the same; what cannot be asked is not compared in a plan.
+    "runuser -u postgres -- psql -qc 'alter database nextcloud owner to postgres'"
+    " -c 'grant all on database nextcloud to nextcloud'": "owner: nextcloud",
     """runuser -u postgres -- psql -qc "alter system set work_mem = '1MB'" """: "postgresql.auto.conf",
     "nextcloud-occ --quiet app:disable admin_audit": "admin_audit",
     "mattermost-mmctl team rename stadhuis --display-name Elsewhere >/dev/null": "Elsewhere",

@@ -112,7 +112,9 @@ def main() -> None:
         if values is secrets:
             old, new = hidden(before, after, "as it was"), hidden(after, before, "as wanted")
         if before == after:
-            old, new = f"mode {path.stat().st_mode & 0o7777:04o}\n", f"mode {mode:04o}\n"
+            status = path.stat()
+            old = f"{status.st_uid}:{status.st_gid} {status.st_mode & 0o7777:04o}\n"
+            new = f"0:0 {mode:04o}\n"
         diff.append({"before_header": str(path), "after_header": str(path), "before": old, "after": new})
         if not module.check_mode:
             write(path, after, mode)

@@ -14,6 +14,8 @@ CENSORED = {
     "censored": "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 }
 
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
 
 def raw(event: str, *, stdout: str = "", **data: Any) -> dict[str, Any]:
     base = {"host": "main", "play": "Site", "role": "nginx", "task": "Install", "task_uuid": "u1"}
@@ -202,3 +204,23 @@ def test_unknown_kinds_are_kept_and_the_end_is_silent() -> None:
 )
 def test_incomplete_events_do_not_raise(broken: dict[str, Any]) -> None:
     translate(broken)
+
+
+def test_a_change_without_a_difference_is_told_by_what_was_run_or_wanted() -> None:
+    statement = 'ALTER USER "nextcloud" WITH NOCREATEDB'
+    ran = {"changed": True, "queries": [statement], "invocation": {"module_args": {"name": "nextcloud"}}}
+    [event, _] = translate(raw("runner_item_on_ok", res=ran))
+    assert isinstance(event, events.FileDiff)
+    assert event.diff == f"+{statement}"
+
+    told = {"name": "www-data", "groups": ["valkey"], "shell": None, "password": HIDDEN, "_diff": True}
+    [event, _] = translate(raw("runner_on_ok", res={"changed": True, "invocation": {"module_args": told}}))
+    assert isinstance(event, events.FileDiff)
+    assert event.diff == "+name: www-data\n+groups: ['valkey']"
+
+
+def test_only_a_change_without_a_difference_is_told_so() -> None:
+    arguments = {"invocation": {"module_args": {"name": "x"}}}
+    shown = {"changed": True, "diff": {"before": "a\n", "after": "b\n"}, **arguments}
+    for result in ({"changed": False, **arguments}, shown, CENSORED | {"changed": True}):
+        assert len(translate(raw("runner_on_ok", res=result))) == 1

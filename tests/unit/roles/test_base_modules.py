@@ -1,0 +1,79 @@
+"""What the modules of the base and firewall roles decide by themselves, without a machine."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROLES = Path(__file__).parents[3] / "roles"
+
+
+def load(path: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(Path(path).stem, ROLES / path)
+    assert specification and specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_parameters_are_read_as_systemd_reads_them() -> None:
+    module = load("base/library/sysctl_current.py")
+    text = "# why = so\n; no = 1\n\nnet.ipv4.tcp_syncookies = 1\n-net.ipv6.conf.all.accept_redirects=0\n"
+    assert module.parameters(text) == {
+        "net.ipv4.tcp_syncookies": "1",
+        "net.ipv6.conf.all.accept_redirects": "0",
+    }
+    assert module.place("net.ipv4.tcp_syncookies", Path("/x")) == Path("/x/net/ipv4/tcp_syncookies")
+
+
+def test_what_cannot_be_written_is_left_alone(tmp_path: Path) -> None:
+    module = load("base/library/sysctl_current.py")
+    assert not module.is_writable(tmp_path / "missing")
+    (tmp_path / "there").write_text("1\n")
+    assert module.is_writable(tmp_path / "there")
+
+
+@pytest.fixture
+def unit_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = load("base/library/unit_current.py")
+    folders = tuple(tmp_path / name for name in ("etc", "run", "control"))
+    monkeypatch.setattr(module, "UNITS", folders[0])
+    monkeypatch.setattr(module, "ADMINISTRATORS", folders)
+    return module
+
+
+def test_drop_ins_of_others_are_found_wherever_systemd_reads_them(
+    unit_current: ModuleType, tmp_path: Path
+) -> None:
+    foreign = [
+        "control/db@17-main.service.d/50-MemoryMax.conf",
+        "etc/db@.service.d/all.conf",
+        "etc/db@17-main.service.d/override.conf",
+        "etc/job.service.d/override.conf",
+        "run/db@17-main.service.d/override.conf",
+    ]
+    own = ["etc/db@17-main.service.d/sovstack.conf", "etc/job.service.d/sovstack.conf"]
+    other = ["etc/else.service.d/override.conf", "etc/db@17-main.service.d/override.conf.bak"]
+    for name in (*foreign, *own, *other):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    unit = object.__new__(unit_current.Unit)
+    unit.name, unit.properties = "db@17-main.service", {"Triggers": "job.service"}
+    assert [str(path.relative_to(tmp_path)) for path in unit.foreign()] == foreign
+
+
+def test_a_masked_unit_is_unmasked_first(unit_current: ModuleType) -> None:
+    unit = object.__new__(unit_current.Unit)
+    unit.name = "x.service"
+    unit.properties = {
+        "LoadState": "masked",
+        "ActiveState": "inactive",
+        "UnitFileState": "masked",
+        "ActiveEnterTimestamp": "",
+        "NeedDaemonReload": "no",
+        "FragmentPath": "",
+    }
+    assert unit.pending(enabled=True, restart_on=[], reload_on=[]) == ["unmask", "enable", "start"]
