@@ -50,6 +50,7 @@ def run(
     ssh_arguments: Sequence[str] = (),
     timeout_seconds: float = 120,
     log: Path | None = None,
+    begin: threading.Event | None = None,
 ) -> Merged:
     """Run the tests of every machine's roles and yield each check as soon as it is known.
 
@@ -59,12 +60,17 @@ def run(
         ssh_arguments: Options for ssh that are not in the inventory; they win over the inventory's.
         timeout_seconds: After so long the session of a host is ended and reported as not assessed.
         log: File that gets pytest's own output appended.
+        begin: Nothing is asked of a host before it is set. Until then the tests are loaded, which takes as long as
+            a third of them. Closing what is returned sets it.
 
     A host that does not answer, a role without tests, and a session that breaks off each give a check with
     verdict ``not_assessed``. Closing what is returned ends the sessions.
     """
+    if begin is None:
+        begin = threading.Event()
+        begin.set()
     return Merged(
-        _Session(tests, machine, tuple(ssh_arguments), timeout_seconds, log) for machine in machines
+        _Session(tests, machine, tuple(ssh_arguments), timeout_seconds, log, begin) for machine in machines
     )
 
 
@@ -118,6 +124,7 @@ class _Session(Iterator[Check]):
         ssh_arguments: tuple[str, ...],
         timeout_seconds: float,
         log: Path | None,
+        begin: threading.Event,
     ) -> None:
         self._tests = tests
         self._machine = machine
@@ -127,6 +134,7 @@ class _Session(Iterator[Check]):
         ]
         self._timeout_seconds = timeout_seconds
         self._log = log
+        self._begin = begin
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._checks = self._run()
@@ -136,6 +144,7 @@ class _Session(Iterator[Check]):
 
     def close(self) -> None:
         self._closed = True
+        self._begin.set()
         if self._process is not None:
             self._process.terminate()
 
@@ -181,20 +190,26 @@ class _Session(Iterator[Check]):
         }
         (scratch / "session.json").write_text(json.dumps(session))
         receiving, sending = os.pipe()
+        waiting, releasing = os.pipe()
         with (scratch / "pytest.log").open("wb") as sink:
             process = subprocess.Popen(
-                _pytest_command(self._tests, folders, self._machine, scratch / "session.json", sending),
+                _pytest_command(
+                    self._tests, folders, self._machine, scratch / "session.json", sending, waiting
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
                 cwd=scratch,
-                pass_fds=(sending,),
+                pass_fds=(sending, waiting),
                 # A group of its own: Ctrl-C reaches us first, and we end it in order.
                 start_new_session=True,
             )
         os.close(sending)
+        os.close(waiting)
         self._process = process
+        self._begin.wait()
+        os.close(releasing)
         timer = threading.Timer(self._timeout_seconds, process.kill)
         timer.daemon = True
         timer.start()
@@ -223,13 +238,14 @@ class _Session(Iterator[Check]):
 
 
 def _pytest_command(
-    tests: Path, folders: list[Path], machine: Machine, session: Path, sending: int
+    tests: Path, folders: list[Path], machine: Machine, session: Path, sending: int, waiting: int
 ) -> list[str]:
     return [
         *(sys.executable, "-m", "pytest", "--quiet", "--tb=short", "--color=no"),
         # Nothing of the directory we happen to be in: no configuration file, no cache, no other plugin.
         *("-c", os.devnull, f"--rootdir={tests}", "-p", "no:cacheprovider"),
         *("-p", "testinfra.plugin", "-p", "provisioner.checks.plugin"),
-        *(f"--hosts=shell://{machine.name}", f"--checks-session={session}", f"--checks-descriptor={sending}"),
+        *(f"--hosts=shell://{machine.name}", f"--checks-session={session}"),
+        *(f"--checks-descriptor={sending}", f"--checks-wait-descriptor={waiting}"),
         *map(str, folders),
     ]

@@ -26,11 +26,14 @@ _JOURNAL_UNITS = 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options that ``infra.run`` gives."""
+    """Add the options that ``infra.run`` gives."""
     group = parser.getgroup("sovstack")
     group.addoption("--checks-session", help="JSON file: name, variables and ssh command of the host")
     group.addoption(
         "--checks-descriptor", type=int, help="open file descriptor that gets the checks as JSON lines"
+    )
+    group.addoption(
+        "--checks-wait-descriptor", type=int, help="open file descriptor whose end lets the tests begin"
     )
 
 
@@ -59,6 +62,11 @@ class Reporter:
     def inventory_variables(self) -> dict[str, Any]:
         """The host's variables as Ansible gets them; ``tests/infra/conftest.py`` asks for this fixture."""
         return self.variables
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Wait, with all tests loaded, until they may begin."""
+        os.read(session.config.option.checks_wait_descriptor, 1)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

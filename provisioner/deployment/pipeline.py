@@ -9,7 +9,7 @@ from provisioner.deployment import steps
 from provisioner.deployment.acceptance import Level
 from provisioner.deployment.history import installed_releases
 from provisioner.deployment.session import Observer, Session
-from provisioner.deployment.verification import verify as run_checks
+from provisioner.deployment.verification import Verification
 from provisioner.engine.runner import choose_transport
 from provisioner.profile import ProfileReading
 from provisioner.releases import Sources
@@ -50,8 +50,9 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
         budgets = steps.connect(session)
         steps.refuse_small_hosts(session, budgets)
         inventory = steps.write_inventory(session, releases, budgets)
-        steps.play(session, "site", "converge", vault, transport)
-        run_checks(session, inventory, vault, options.level)
+        with Verification(session, inventory, vault, options.level) as verification:
+            steps.play(session, "site", "converge", vault, transport)
+            verification.run()
     return session.report
 
 
@@ -80,7 +81,8 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
         inventory = steps.write_inventory(session, steps.name_releases(session.profile), budgets)
         for release in installed_releases(session.workspace, session.profile):
             session.tell(release)
-        run_checks(session, inventory, vault, options.level)
+        with Verification(session, inventory, vault, options.level) as verification:
+            verification.run()
     return session.report
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
-from provisioner.checks import Merged, concurrently, infra, outside, use
+from provisioner.checks import concurrently, infra, outside, use
 from provisioner.checks.infra import Machine
 from provisioner.checks.outside import (
     ChatTarget,
@@ -36,39 +38,70 @@ _PORTS = {"nginx": frozenset({80, 443})}
 _ADMINISTRATOR = "admin"
 
 
-def verify(session: Session, inventory: Inventory, vault: Vault, level: Level) -> None:
-    """Run all checks: on the hosts and from outside at the same time, then those of use where ``level`` asks for them.
+class Verification:
+    """The checks of a deployment: on the hosts and from outside at the same time, then those of use.
 
-    Raises:
-        VerificationFailed: A check failed, or could not be made: missing evidence is not a pass.
+    As a context manager it begins to load the hosts' tests at once, which then cost no time after something else that
+    keeps this computer waiting; nothing is asked of a host before ``run``.
     """
-    with session.phase("verify") as summarize:
-        targets = _find_targets(session, inventory, vault)
-        with contextlib.closing(_checks(session, targets)) as checks:
-            for check in checks:
-                session.tell(check)
-        if level is Level.USE:
-            used = suite(
-                session,
-                targets.web,
-                targets.files,
-                targets.chat,
-                targets.machines,
-                targets.ssh,
-                vault.values,
-            )
-            with contextlib.closing(use.run(used)) as checks_of_use:
-                for check in checks_of_use:
+
+    def __init__(self, session: Session, inventory: Inventory, vault: Vault, level: Level) -> None:
+        """Find out what is to be checked. ``level`` is how deep."""
+        self._session = session
+        self._vault = vault
+        self._level = level
+        self._targets = _find_targets(session, inventory, vault)
+        self._begin = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Start to load the tests."""
+        self._on_hosts = infra.run(
+            self._session.content.infra_tests,
+            self._targets.machines,
+            ssh_arguments=self._targets.ssh,
+            log=self._session.run.directory / "checks.log",
+            begin=self._begin,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End what still runs."""
+        self._on_hosts.close()
+
+    def run(self) -> None:
+        """Make all checks.
+
+        Raises:
+            VerificationFailed: A check failed, or could not be made: missing evidence is not a pass.
+        """
+        session, targets = self._session, self._targets
+        with session.phase("verify") as summarize:
+            self._begin.set()
+            with contextlib.closing(concurrently(self._on_hosts, _from_outside(session, targets))) as checks:
+                for check in checks:
                     session.tell(check)
-        made = session.recorder.checks
-        summarize(_count(made))
-        bad = [check for check in made if check.verdict in (Verdict.FAIL, Verdict.NOT_ASSESSED)]
-        if bad:
-            raise VerificationFailed(
-                f"{len(bad)} of {len(made)} checks did not pass: "
-                + ", ".join(dict.fromkeys(check.id for check in bad)),
-                hint="each is in the report with what was seen and what to do about it",
-            )
+            if self._level is Level.USE:
+                used = suite(
+                    session,
+                    targets.web,
+                    targets.files,
+                    targets.chat,
+                    targets.machines,
+                    targets.ssh,
+                    self._vault.values,
+                )
+                with contextlib.closing(use.run(used)) as checks_of_use:
+                    for check in checks_of_use:
+                        session.tell(check)
+            made = session.recorder.checks
+            summarize(_count(made))
+            bad = [check for check in made if check.verdict in (Verdict.FAIL, Verdict.NOT_ASSESSED)]
+            if bad:
+                raise VerificationFailed(
+                    f"{len(bad)} of {len(made)} checks did not pass: "
+                    + ", ".join(dict.fromkeys(check.id for check in bad)),
+                    hint="each is in the report with what was seen and what to do about it",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +141,24 @@ def _find_targets(session: Session, inventory: Inventory, vault: Vault) -> _Targ
     )
 
 
-def _checks(session: Session, targets: _Targets) -> Merged:
-    return concurrently(
-        infra.run(
-            session.content.infra_tests,
-            targets.machines,
-            ssh_arguments=targets.ssh,
-            log=session.run.directory / "checks.log",
-        ),
-        outside.run(
-            web=list(targets.web.values()),
-            files=targets.files,
-            chat=targets.chat,
-            meet=targets.meet,
-            relays=targets.relays,
-            media=targets.media,
-            portal=targets.portal,
-            hosts=[
-                HostTarget(
-                    machine.name,
-                    session.profile.hosts[machine.name].address,
-                    _open_ports(session.profile, machine.name),
-                    listeners=partial(infra.listeners, machine, targets.ssh),
-                )
-                for machine in targets.machines
-            ],
-        ),
+def _from_outside(session: Session, targets: _Targets) -> Iterator[Check]:
+    return outside.run(
+        web=list(targets.web.values()),
+        files=targets.files,
+        chat=targets.chat,
+        meet=targets.meet,
+        relays=targets.relays,
+        media=targets.media,
+        portal=targets.portal,
+        hosts=[
+            HostTarget(
+                machine.name,
+                session.profile.hosts[machine.name].address,
+                _open_ports(session.profile, machine.name),
+                listeners=partial(infra.listeners, machine, targets.ssh),
+            )
+            for machine in targets.machines
+        ],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,3 +195,25 @@ def test_closing_ends_a_session_that_waits(run: Run, tmp_path: Path) -> None:
 def test_own_output_of_pytest_goes_to_the_log(run: Run, tmp_path: Path) -> None:
     run("@A\ndef test_a(): pass", log=tmp_path / "verify.log")
     assert "1 passed" in (tmp_path / "verify.log").read_text()
+
+
+def test_nothing_is_asked_of_a_host_before_the_tests_may_begin(run: Run, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    run(f"@A\ndef test_a(host): host.run('touch {asked}')\n")
+    asked.unlink()
+    begin = threading.Event()
+    stream = infra.run(tmp_path / "tests" / "infra", [infra.Machine("main", ("base",), {})], begin=begin)
+    time.sleep(3)
+    assert not asked.exists()
+    begin.set()
+    assert [check.id for check in stream] == ["A"]
+    assert asked.exists()
+
+
+def test_closing_ends_a_session_that_never_began(run: Run, tmp_path: Path) -> None:
+    run("@A\ndef test_a(): pass\n")
+    stream = infra.run(
+        tmp_path / "tests" / "infra", [infra.Machine("main", ("base",), {})], begin=threading.Event()
+    )
+    stream.close()
+    assert list(stream) == []

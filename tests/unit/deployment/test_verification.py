@@ -11,6 +11,7 @@ import pytest
 from provisioner import inventory
 from provisioner.checks import infra, outside
 from provisioner.deployment import verification
+from provisioner.deployment.acceptance import Level
 from provisioner.profile.load import read_content
 from provisioner.profile.secrets import Secret
 
@@ -33,9 +34,12 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (tmp_path / name).write_text(text)
         return tmp_path / name
 
-    monkeypatch.setattr(infra, "run", lambda tests, machines, **_: given.update(machines=machines))
+    def run_infra(_tests: Path, machines: object, **_options: object) -> SimpleNamespace:
+        given.update(machines=machines)
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(infra, "run", run_infra)
     monkeypatch.setattr(outside, "run", lambda **targets: given.update(targets))
-    monkeypatch.setattr(verification, "concurrently", lambda *_: None)
 
     def look(services: str) -> dict[str, Any]:
         text = BASE.replace(FILES, services)
@@ -50,7 +54,8 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         built = inventory.build(profile, releases, deployment="zonnedael")
         values = {need: SECRETS[need] for need in SECRETS if need.partition("_")[0] in {*releases, "tls"}}
         vault: Any = SimpleNamespace(values=values)
-        verification._checks(session, verification._find_targets(session, built, vault))  # type: ignore[arg-type]
+        with verification.Verification(session, built, vault, Level.STANDARD) as checks:  # type: ignore[arg-type]
+            verification._from_outside(session, checks._targets)  # type: ignore[arg-type]
         return given
 
     return look
