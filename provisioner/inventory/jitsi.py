@@ -31,7 +31,6 @@ def variables(profile: Profile, service: JitsiService, releases: Mapping[str, Re
         found[f"{role}_package_sha256"] = release.sha256
     for role in ("prosody", "jitsi_meet"):
         found[f"{role}_guests"] = service.guests
-        found[f"{role}_lobby"] = service.lobby
         found[f"{role}_turn_hostname"] = media.turn_hostname(service)
         found[f"{role}_turn_port"] = media.TURN_PORT
     return found | _signalling(profile, service) | _media(profile, service)
@@ -61,8 +60,10 @@ def _signalling(profile: Profile, service: JitsiService) -> dict[str, Any]:
     return {
         "jitsi_meet_hostname": service.hostname,
         "jitsi_meet_language": profile.organisation.language.partition("_")[0],
+        "jitsi_meet_legal_urls": _legal_urls(profile),
         "jitsi_meet_settings": dict(service.settings),
         "prosody_domain": service.hostname,
+        "prosody_lobby": service.lobby,
         "prosody_app_secret": secret("jitsi_app_secret"),
         "prosody_jicofo_password": secret("jicofo_password"),
         "prosody_videobridge_password": secret("jitsi_videobridge_password"),
@@ -77,6 +78,11 @@ def _signalling(profile: Profile, service: JitsiService) -> dict[str, Any]:
         "jicofo_ca_certificate": secret("tls_ca_certificate"),
         "jitsi_videobridge_ca_certificate": secret("tls_ca_certificate"),
     }
+
+
+def _legal_urls(profile: Profile) -> dict[str, str]:
+    links = profile.portal.links if profile.portal else None
+    return {"privacy": links.privacy} if links and links.privacy else {}
 
 
 def _media(profile: Profile, service: JitsiService) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _BOSH = (
     "<body xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh' xmpp:version='1.0' rid='{rid}' "
     "to='{domain}' ver='1.6' wait='5' hold='1' content='text/xml; charset=utf-8'/>"
 )
+_LINKS = ("helpCentreURL", "legalUrls")  # what people may follow, and no page asks by itself
 _MODERATOR = "moderator"
 _SOON = 3.0  # seconds in which a room makes its first participant a moderator, where it does
 
@@ -68,12 +69,12 @@ def check_page(target: MeetingsTarget) -> Finding:
     html = page.body.decode(errors="replace")
     if "<html" not in html.lower():
         problems.append("/ is no page")
-    text = settings.body.decode(errors="replace")
+    config = _read_settings(settings.body.decode(errors="replace"))
+    asked = {name: value for name, value in config.items() if name not in _LINKS}
     # The page takes the settings into itself; what it loads besides stands in its elements.
     loaded = [address for address in _LOADED.findall(html) if urlsplit(address).netloc]
-    foreign = sorted({host for host in (*map(_host, loaded), *_hosts(text)) if host not in own})
+    foreign = sorted({host for host in (*map(_host, loaded), *_hosts(json.dumps(asked))) if host not in own})
     problems += [f"{host} is asked, too" for host in foreign]
-    config = _read_settings(text)
     if config.get("disableThirdPartyRequests") is not True:
         problems.append("disableThirdPartyRequests is not true")
     if "stunServers" not in config.get("p2p", {}):

@@ -25,6 +25,7 @@ BASE = (ROOT / "tests/cases/profile_base.yml").read_text()
 FULL = yaml.safe_load((ROOT / "tests/cases/profile/valid_every_option.yml").read_text())["text"]
 CHAT = BASE.replace("services:", "services:\n  chat: { app: mattermost, hostname: chat.zonnedael.example }")
 PORTAL = CHAT + "portal: { links: { imprint: https://www.zonnedael.example/colofon } }\n"
+MEET = BASE.replace("services:", "services:\n  meet: { app: jitsi, hostname: meet.zonnedael.example }")
 PROVIDED = BASE + "tls: { issuer: provided, provided: { certificate_file: a, key_file: b } }\n"
 
 
@@ -49,7 +50,7 @@ def options_of_roles() -> dict[str, dict[str, Any]]:
 
 def test_every_variable_is_one_of_a_role() -> None:
     known = options_of_roles()
-    for text in (BASE, CHAT, PORTAL, FULL, PROVIDED):
+    for text in (BASE, CHAT, PORTAL, MEET, FULL, PROVIDED):
         own = {name for name in variables(text) if not name.startswith(("stack_", "ansible_"))}
         assert own - set(known) == set()
 
@@ -57,20 +58,20 @@ def test_every_variable_is_one_of_a_role() -> None:
 def test_every_variable_that_a_role_demands_is_set() -> None:
     demanded = {name for name, option in options_of_roles().items() if option.get("required")}
     assert demanded
-    assert demanded <= set(variables(PORTAL))
+    assert demanded <= set(variables(PORTAL)) | set(variables(MEET))
 
 
 def test_every_value_is_of_the_type_that_the_role_wants() -> None:
     kinds = {"str": str, "path": str, "int": int, "bool": bool, "list": list, "dict": dict}
     known = options_of_roles()
-    for text in (BASE, CHAT, PORTAL, FULL, PROVIDED):
+    for text in (BASE, CHAT, PORTAL, MEET, FULL, PROVIDED):
         for name, value in variables(text).items():
             if name in known:
                 assert isinstance(value, kinds[known[name].get("type", "str")]), name
 
 
 def test_every_secret_that_is_referred_to_is_needed() -> None:
-    for text in (BASE, CHAT, PORTAL, FULL, PROVIDED):
+    for text in (BASE, CHAT, PORTAL, MEET, FULL, PROVIDED):
         needed = {name for need in secrets.needs(profile(text)) for name in need.names}
         referred = set(re.findall(r"{{ stack_secrets\.(\w+) }}", str(variables(text))))
         assert referred == needed
@@ -78,7 +79,7 @@ def test_every_secret_that_is_referred_to_is_needed() -> None:
 
 def test_every_role_exists() -> None:
     roles = {path.parent.name for path in ROOT.glob("roles/*/tasks")}
-    assert {step.role for step in plan.build(profile(FULL)).steps} <= roles
+    assert {step.role for text in (FULL, MEET) for step in plan.build(profile(text)).steps} <= roles
 
 
 def test_the_same_profile_gives_the_same_inventory() -> None:
