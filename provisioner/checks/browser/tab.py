@@ -71,6 +71,8 @@ class Tab:
             failure = self.call("Page.navigate", url=url).get("errorText")
             if failure != "net::ERR_NETWORK_CHANGED":  # of this computer: an interface came or went
                 break
+        if failure == "net::ERR_HTTP_RESPONSE_CODE_FAILURE":  # an error status, and not a word
+            return self._status()
         if failure:
             raise BrowserFailed(f"{_without_query(url)}: {failure}")
         end = time.monotonic() + seconds
@@ -78,12 +80,7 @@ class Tab:
             if time.monotonic() > end:
                 raise BrowserFailed(f"{_without_query(url)} is not loaded within {seconds:.0f} seconds")
             self.attend(_POLL_SECONDS)
-        documents = [
-            told["response"]["status"]
-            for method, told in self.events
-            if method == "Network.responseReceived" and told.get("type") == "Document"
-        ]
-        return int(documents[0]) if documents else 0
+        return self._status()
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401  whatever the page answers
         """Return the value of an expression, awaited where it is a promise.
@@ -140,6 +137,17 @@ class Tab:
             elif method == "Runtime.exceptionThrown":
                 said.append(describe_exception(told["exceptionDetails"]))
         return [_without_query(text) for text in said]
+
+    def _status(self) -> int:
+        """Return the status of the document that was opened; 0 when it did not come over HTTP."""
+        return next(
+            (
+                int(told["response"]["status"])
+                for method, told in self.events
+                if method == "Network.responseReceived" and told.get("type") == "Document"
+            ),
+            0,
+        )
 
     def _hear(self, method: str, told: Mapping[str, Any]) -> None:
         self.events.append((method, told))

@@ -14,7 +14,7 @@ from provisioner.checks.result import Verdict
 from provisioner.checks.use.target import Suite
 from provisioner.checks.use.visit import Target, Visit
 
-_SECONDS = 30
+_SECONDS = 20
 _SCHEMES = ("http", "https", "ws", "wss")
 _MOST_COMPLAINTS = 20
 
