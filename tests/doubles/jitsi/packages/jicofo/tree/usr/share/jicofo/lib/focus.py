@@ -57,7 +57,12 @@ class Focus:
         self.problem = "Not connected."
 
     async def run(self) -> None:
-        """Stay logged in."""
+        """Stay logged in.
+
+        As the real one, it does not find back into the brewery: its library first wants to leave the room, which a
+        server that was restarted does not answer.
+        """
+        first = True
         while True:
             client = Client(self.account, self.tls)
             client.listener = self.hear
@@ -66,7 +71,9 @@ class Focus:
                 self.client = client
                 print(f"logged in as {client.address}, encrypted: {client.encrypted}", flush=True)
                 client.send("<presence/>")
-                client.join(self.brewery, "focus")
+                if first:
+                    client.join(self.brewery, "focus")
+                first = False
                 watch = asyncio.ensure_future(self.watch(client))
                 await client.closed()
                 watch.cancel()
