@@ -71,7 +71,8 @@ class Session:
         query = {"room": room} | ({"token": token} if token else {})
         self.path = f"/http-bind?{urlencode(query)}"
         self.number, self.sid, self.stanzas = int(time.time()), "", []  # type: int, str, list[ET.Element]
-        opening = f'to={quoteattr(host)} hold="1" wait="2" ver="1.6" xml:lang="nl" xmpp:version="1.0"'
+        self.welcome: ET.Element | None = None
+        opening = f'to={quoteattr(host)} hold="1" wait="1" ver="1.6" xml:lang="nl" xmpp:version="1.0"'
         answer = self.post(opening)
         self.sid = answer.get("sid", "")
         self.refused = answer.get("condition", "")
@@ -131,7 +132,7 @@ class Session:
         return self.ask(f'type="set" to="focus.{self.meeting.domain}"', conference).get("type") == "result"
 
     def join(self, room: str) -> str:
-        """How it ends to join a room: ``owner/moderator`` and the like, or the name of the error."""
+        """Join a room; empty when that is welcome (``standing`` tells as whom), else the name of the error."""
         address = f"{room}@conference.{self.meeting.domain}/{uuid.uuid4().hex[:8]}"
         name = '<nick xmlns="http://jabber.org/protocol/nick">Check</nick>'
         self.post(
@@ -146,21 +147,20 @@ class Session:
                 child.tag.removeprefix(STANZAS) for child in error or [] if child.tag.startswith(STANZAS)
             ]
             return next(iter(names), "error")
-        return self.standing(answer)
+        self.welcome = answer
+        return ""
 
     def is_about_me(self, stanza: ET.Element, address: str) -> bool:
         """Whether a presence says how I stand in the room."""
         codes = {status.get("code") for status in stanza.iter(f"{MUC_USER}status")}
         return stanza.get("from") == address if "110" in codes else stanza.get("type") == "error"
 
-    def standing(self, stanza: ET.Element) -> str:
-        """Affiliation and role, the newest that came: who moderates is told a moment after the welcome."""
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
-            self.post()
+    def standing(self) -> str:
+        """Affiliation and role, as ``owner/moderator``, by the newest that came."""
+        assert self.welcome is not None
         mine = [
-            newer for newer in [stanza, *self.stanzas]
-            if newer.get("from") == stanza.get("from") and newer.find(f"{MUC_USER}x") is not None
+            newer for newer in [self.welcome, *self.stanzas]
+            if newer.get("from") == self.welcome.get("from") and newer.find(f"{MUC_USER}x") is not None
         ]  # fmt: skip
         item = mine[-1].find(f"{MUC_USER}x/{MUC_USER}item")
         return "" if item is None else f"{item.get('affiliation')}/{item.get('role')}"

@@ -43,6 +43,8 @@ print(json.dumps(session.log_in()))
 """
 # A guest asks for the room, as everybody who opens its page does; then the people come one after the other.
 ROOM = """
+import threading
+
 meeting, room = Meeting(DOMAIN), f"check-{uuid.uuid4().hex[:12]}"
 answers = {}
 
@@ -51,20 +53,27 @@ def come(name, token="", host=DOMAIN):
     assert session.log_in(), name
     answers.setdefault("the room", session.open_room(room))
     answers[name] = session.join(room)
-    return session
+    people[name] = session
 
-people = []
+people = {}
 guest = f"guest.{DOMAIN}" if GUESTS else None
 participant = sign(meeting.claims(room), meeting.secret)
 if guest:
-    people.append(come("guest before", host=guest))
-people.append(come("participant before", participant))
-people.append(come("moderator", sign(meeting.claims(room, moderator=True), meeting.secret)))
-people.append(come("with a token of another room", sign(meeting.claims("another", moderator=True), meeting.secret)))
-people.append(come("participant", participant))
+    come("guest before", host=guest)
+come("participant before", participant)
+come("moderator", sign(meeting.claims(room, moderator=True), meeting.secret))
+come("with a token of another room", sign(meeting.claims("another", moderator=True), meeting.secret))
+come("participant", participant)
 if guest:
-    people.append(come("guest", host=guest))
-for person in people:
+    come("guest", host=guest)
+# Who moderates is told a moment after the welcome: all listen once more, at the same time, for a second at most.
+listening = [threading.Thread(target=person.post) for person in people.values()]
+for thread in listening:
+    thread.start()
+for thread in listening:
+    thread.join()
+for name, person in people.items():
+    answers[name] = answers[name] or person.standing()
     person.end()
 print(json.dumps(answers))
 """
