@@ -196,7 +196,7 @@ def _read_settings(text: str) -> dict[str, Any]:
 
 MEET_PROMISES: tuple[Promise[MeetingsTarget], ...] = (
     Promise(
-        "MEET-PAGE",
+        "MEET-THIRDPARTY",
         "Meetings ask nobody else",
         "/ and /config.js answer 200 and name no host but the deployment's own",
         "Take what names another host out of services.meet.settings; apply again.",
