@@ -101,11 +101,16 @@ def throw_away_user(administrator: Client, name: str) -> Iterator[tuple[Client, 
         administrator.ask("DELETE", f"{_USERS}/{quote(name)}")
 
 
+def find_users(administrator: Client, prefix: str) -> list[str]:
+    """Return the users whose names begin with ``prefix``."""
+    found = data_of(administrator.ask("GET", f"{_USERS}?search={quote(prefix)}")).get("users", [])
+    return [user for user in found if user.startswith(prefix)]
+
+
 def remove_users(administrator: Client, prefix: str, left_over: Callable[[str], bool]) -> None:
     """Remove the users whose names begin with ``prefix`` and who are left over."""
-    for user in data_of(administrator.ask("GET", f"{_USERS}?search={quote(prefix)}")).get("users", []):
-        if user.startswith(prefix) and left_over(user):
-            administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
+    for user in filter(left_over, find_users(administrator, prefix)):
+        administrator.ask("DELETE", f"{_USERS}/{quote(user)}")
 
 
 def data_of(response: Response) -> dict[str, Any]:

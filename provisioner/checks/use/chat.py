@@ -23,6 +23,7 @@ from provisioner.checks.use.visit import Visit
 
 _SECONDS = 10
 _LOGIN = Page("/login", "input[type=password]", "the form to log in")
+_ABSENT = ("not found", "unable to find")
 _CHANNEL = "town-square"  # every team has it, and every member is in it
 
 
@@ -100,13 +101,15 @@ def _remove(target: ChatHost, users: list[str], teams: list[str]) -> None:
     """Remove users and teams for good, with all that they wrote; those that are not there are passed over.
 
     Raises:
-        NoEvidence: The host refuses, with its words.
+        NoEvidence: The host refuses one, with its words; all others were tried.
     """
-    for kind, names in (("user", users), ("team", teams)):
-        for name in names:
-            status, said = target.run(f"mattermost-mmctl {kind} delete --confirm {shlex.quote(name)}")
-            if status and "not found" not in said.lower() and "unable to find" not in said.lower():
-                raise NoEvidence(f"removing {kind} {name}: {said.strip() or status}")
+    refused = []
+    for kind, name in [*(("user", name) for name in users), *(("team", name) for name in teams)]:
+        status, said = target.run(f"mattermost-mmctl {kind} delete --confirm {shlex.quote(name)}")
+        if status and not any(words in said.lower() for words in _ABSENT):
+            refused.append(f"removing {kind} {name}: {said.strip() or status}")
+    if refused:
+        raise NoEvidence("; ".join(refused))
 
 
 CHAT_PROMISES: tuple[Promise[Visit[ChatHost]], ...] = (

@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 from provisioner.checks.outside.files import FilesTarget
 from provisioner.checks.outside.http import basic, fetch
-from provisioner.checks.outside.nextcloud import Client, data_of, describe, remove_users, throw_away_user
+from provisioner.checks.outside.nextcloud import (
+    Client,
+    data_of,
+    describe,
+    find_users,
+    remove_users,
+    throw_away_user,
+)
 from provisioner.checks.outside.promise import Finding, Promise, judge
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.names import PREFIX, Names
@@ -64,6 +71,10 @@ def check_sharing(visit: Visit[FilesTarget]) -> Finding:
         problems += _share_by_link(target, owner.client, content)
         seconds = time.monotonic() - started
         complaint = owner.complaint or other.complaint
+    made = {owner.client.user, other.client.user}
+    problems += [
+        f"{user} is not removed" for user in find_users(target.administrator, PREFIX) if user in made
+    ]
     fine = f"{_BYTES} bytes uploaded, shared, and downloaded by a user and by a guest in {seconds:.1f} s"
     if complaint and not problems:
         return Finding(Verdict.WARN, f"{complaint}; {fine}")

@@ -54,6 +54,7 @@ class Cloud:
     shared: dict[str, tuple[str, str]] = field(default_factory=dict)
     link_is_open: bool = False
     refuses_shares: bool = False
+    keeps_users: bool = False
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
@@ -119,7 +120,8 @@ def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 cloud.users[form["userid"][0]] = form["password"][0]
                 self._ocs({"id": form["userid"][0]}, 500 if cloud.fails_after_creation else 200)
             else:
-                cloud.users.pop(path.rpartition("/")[2], None)
+                if not cloud.keeps_users:
+                    cloud.users.pop(path.rpartition("/")[2], None)
                 self._ocs([])
 
         def _share(self, user: str, form: dict[str, list[str]]) -> None:

@@ -62,6 +62,13 @@ def test_a_fault_of_sharing_is_named_and_nobody_is_left(
     assert list(cloud.users) == [ADMIN]
 
 
+def test_users_that_stay_fail(share: Callable[[Cloud], Finding]) -> None:
+    cloud = Cloud(keeps_users=True)
+    finding = share(cloud)
+    assert finding.verdict is Verdict.FAIL
+    assert all(f"{user} is not removed" in finding.actual for user in cloud.users if user != ADMIN)
+
+
 def test_nobody_is_left_when_it_is_interrupted(
     share: Callable[[Cloud], Finding], monkeypatch: pytest.MonkeyPatch
 ) -> None:
