@@ -95,6 +95,8 @@ def test_lockdown(config: dict[str, Any], deployment: dict[str, Any]) -> None:
     remedy="Run apply: it writes nginx's configuration.",
 )
 def test_page_and_its_policy(fetch: Callable[[str], tuple[int, dict[str, str], str]]) -> None:
+    # The bare address leads there, past a policy that lets nothing run.
+    assert fetch("/")[:1] == (200,)
     status, headers, text = fetch("/overleg-dinsdag")
     assert status == 200
     assert "<!--#" not in text, "a part of the page was not put in"

@@ -12,7 +12,12 @@ FOLDER = "/etc/sovstack/tls"
 AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
 DAYS_LEFT_MIN = 21
 # Groups of the services that read their key as their own user, by the certificate's name.
-READERS = {"postgresql": ("postgres",), "redis": ("valkey", "redis")}
+READERS = {
+    "postgresql": ("postgres",),
+    "redis": ("valkey", "redis"),
+    "prosody": ("prosody",),
+    "coturn": ("turnserver",),
+}
 DAY = 24 * 60 * 60  # seconds
 
 
