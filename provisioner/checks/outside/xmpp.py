@@ -18,6 +18,7 @@ from provisioner.checks.outside.websocket import open_websocket
 
 PATH = "/xmpp-websocket"
 _SECONDS = 15
+_RETURN_SECONDS = 45  # the page itself goes on asking, too
 _CLIENT = "jabber:client"
 _FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -67,7 +68,7 @@ class Stream:
         address = f"{room}@conference.{self._hostname}"
         ask = Element(f"{{{_CLIENT}}}iq", type="set", id="conference", to=f"focus.{self._hostname}")
         SubElement(ask, f"{{{_FOCUS}}}conference", {"room": address, "machine-uid": secrets.token_hex(16)})
-        self._request(ask)  # Jicofo makes the room; nobody else may
+        self._ask_focus(ask)
         presence = Element(f"{{{_CLIENT}}}presence", to=f"{address}/{secrets.token_hex(4)}")
         SubElement(presence, f"{{{_MUC}}}x")
         self._send(presence)
@@ -75,6 +76,19 @@ class Stream:
         if answer.get("type") == "error":
             raise Refused(_condition(answer))
         return _role(answer)
+
+    def _ask_focus(self, ask: Element) -> None:
+        """Have Jicofo make the room, as nobody else may; after a restart of Prosody it takes a while to come back."""
+        end = time.monotonic() + _RETURN_SECONDS
+        while True:
+            try:
+                self._request(ask)
+            except Refused as refusal:
+                if "service-unavailable" not in str(refusal) or time.monotonic() > end:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def await_role(self, role: str, seconds: float = _SECONDS) -> bool:
         """Say whether the server gives this participant a role within some seconds."""

@@ -49,6 +49,7 @@ class Server:
     believes: tuple[str, ...] = ("moderator",)
     leads: tuple[str, ...] = ("moderator",)
     speaks: bool = True
+    focus_comes_after: int = 0
 
 
 def answer_page(state: Server, connection: ServerConnection, request: Request) -> Response | None:
@@ -83,6 +84,10 @@ def speak(state: Server, connection: ServerConnection) -> None:
         elif kind == "auth":
             fine = who in state.believes or who in ("guest", "elsewhere")
             connection.send("<success xmlns='s'/>" if fine else "<failure xmlns='s'><not-allowed/></failure>")
+        elif kind == "iq" and stanza.get("id") == "conference" and state.focus_comes_after:
+            state.focus_comes_after -= 1
+            error = "<error type='wait'><service-unavailable xmlns='c'/></error>"
+            connection.send(f"<iq xmlns='jabber:client' type='error' id='conference'>{error}</iq>")
         elif kind == "iq":
             connection.send(f"<iq xmlns='jabber:client' type='result' id='{stanza.get('id')}'/>")
         elif kind == "presence":
@@ -209,6 +214,14 @@ def test_a_moderator_who_is_refused_or_leads_nothing_fails(
     monkeypatch.setattr(xmpp.Stream, "await_role", lambda *arguments: False)
     finding = see(meet.check_moderator, setting(leads=()))
     assert (finding.verdict, finding.actual) == (Verdict.FAIL, "lets in as participant only")
+
+
+def test_jicofo_may_come_back_a_little_later_and_not_never(
+    setting: Callable[..., Setting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert see(meet.check_moderator, setting(focus_comes_after=1)).verdict is Verdict.PASS
+    monkeypatch.setattr(xmpp, "_RETURN_SECONDS", 0)
+    assert "service-unavailable" in see(meet.check_moderator, setting(focus_comes_after=9)).actual
 
 
 @pytest.mark.parametrize("token", ["none", *BAD.values()])
