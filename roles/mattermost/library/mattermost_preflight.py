@@ -90,11 +90,11 @@ def upgrade_problem(installed: str, wanted: str, broken: list[dict[str, str]]) -
 
 def recorded_database(environment: str) -> str:
     """Host (or socket folder) of the database in the text of an environment; empty where there is none."""
-    found = re.search(r'^MM_SQLSETTINGS_DATASOURCE="(.*)"$', environment, flags=re.MULTILINE)
+    line = r'^MM_SQLSETTINGS_DATASOURCE="\w+://[^@]*@([^/:?]*)[^?]*\?(.*)"$'
+    found = re.search(line, environment, flags=re.MULTILINE)
     if not found:
         return ""
-    source = urllib.parse.urlsplit(found[1])
-    return source.hostname or dict(urllib.parse.parse_qsl(source.query)).get("host", "")
+    return found[1] or dict(urllib.parse.parse_qsl(found[2])).get("host", "")
 
 
 def database_problem(recorded: str, wanted: str) -> str:
