@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from doubles.jitsi import build as jitsi_double
 from doubles.mattermost import build as mattermost_double
 from doubles.nextcloud import build as nextcloud_double
 
@@ -207,6 +208,7 @@ def deploying(lab: str, archive: str = "auto", *, directory: Path | None = None)
             (root / "doubles").mkdir()
             nextcloud_double.build(root / "doubles")
             mattermost_double.build(root / "doubles")
+            jitsi_double.build(root / "doubles")
             options = ("--releases-from", str(root / "doubles"), "--allow-doubles")
         if archive == "double":
             cache = root / "cache"

@@ -81,6 +81,9 @@ def test_apply_deploys_and_verifies(deployment: Deployment) -> None:
         "FILES-WEBDAV",
         "FILES-CRON",
         "CHAT-MESSAGE",
+        "MEET-MODERATOR",
+        "MEET-FORGED",
+        "MEET-TURNS",
         "PORTAL-PAGE",
         "TLS-VER",
         "WEB-CSP-ROOT",
@@ -177,7 +180,7 @@ def test_killed_services_come_back(deployment: Deployment) -> None:
     """Every service that people or other services talk to is killed, all at once; nobody does anything about it."""
     before = drift.processes(deployment, drift.declared_units(deployment))
     names = list(before)
-    assert {"nginx.service", "valkey-server.service", "mattermost.service"} < set(names)
+    assert {"nginx.service", "valkey-server.service", "mattermost.service", "prosody.service"} < set(names)
     deployment.host(f"kill -9 {' '.join(before.values())}")
     deadline = time.monotonic() + 60
     while deployment.host(f"systemctl is-active {' '.join(names)} || true").split() != ["active"] * len(
@@ -222,6 +225,7 @@ def _require_use(outcome: Outcome) -> None:
     for application, use, page in (
         ("nextcloud", "USE-FILES-SHARE", "USE-FILES-PAGE"),
         ("mattermost", "USE-CHAT-POST", "USE-CHAT-PAGE"),
+        ("jitsi", "USE-MEET-UDP", "USE-MEET-TURN"),
     ):
         wanted = {"not_assessed"} if application in doubles else {"pass", "warn"}
         assert checks[use]["verdict"] in wanted, checks[use]
@@ -257,5 +261,8 @@ def _recorded_destinations(deployment: Deployment) -> set[str]:
 def test_destroy_leaves_the_host_bare(deployment: Deployment) -> None:
     outcome = deployment.run("destroy", "--yes")
     assert outcome.exit_code == 0, _show(outcome)
-    assert deployment.host("ls -d /srv/* /opt/* /etc/nextcloud /etc/mattermost 2>/dev/null || true") == ""
+    assert (
+        deployment.host("ls -d /srv/* /opt/* /etc/nextcloud /etc/mattermost /etc/jitsi 2>/dev/null || true")
+        == ""
+    )
     assert deployment.host("ss -Hltn | awk '{print $4}' | grep -c ':443$' || true").strip() == "0"
