@@ -69,9 +69,12 @@ final class Web
             } elseif ($class === '\\OC\\Memcache\\Redis') {
                 $redis = $this->settings->get('redis', []);
                 $client = new \Redis();
-                $client->connect($redis['host'] ?? '127.0.0.1', (int) ($redis['port'] ?? 6379), 3.0);
-                if (isset($redis['password'])) {
-                    $client->auth($redis['password']);
+                // As lib/private/RedisFactory.php (34.0.1) does it: TLS by the context, and a user where one is named.
+                $context = isset($redis['ssl_context']) ? ['stream' => $redis['ssl_context']] : [];
+                $client->connect($redis['host'] ?? '127.0.0.1', (int) ($redis['port'] ?? 6379), 3.0, null, 0, 0.0, $context);
+                if (($redis['password'] ?? '') !== '') {
+                    $named = ($redis['user'] ?? '') !== '';
+                    $client->auth($named ? [$redis['user'], $redis['password']] : $redis['password']);
                 }
                 $client->ping();
             } else {
