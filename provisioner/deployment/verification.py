@@ -170,7 +170,8 @@ def _web_targets(session: Session, vault: Vault) -> dict[str, WebTarget]:
         for site in profile.sites()
     }
     if "meet" in targets:
-        targets["meet"] = replace(targets["meet"], page="/")
+        # The bare address leads there, by a redirect with a policy of its own.
+        targets["meet"] = replace(targets["meet"], page=f"/?lang={profile.organisation.language}")
     if profile.portal:
         targets["portal"] = replace(targets["portal"], page=f"/{profile.portal.languages[0]}/")
     return targets

@@ -58,10 +58,10 @@ class MeetingsTarget:
 def check_page(target: MeetingsTarget) -> Finding:
     """The page and its settings are there, and name no third party."""
     own = {target.web.hostname, target.turn_hostname}
-    page, settings = fetch(target.web, "/"), fetch(target.web, "/config.js")
+    page, settings = fetch(target.web, target.web.page), fetch(target.web, "/config.js")
     problems = [
         f"{path} answers {response.status}"
-        for path, response in (("/", page), ("/config.js", settings))
+        for path, response in ((target.web.page, page), ("/config.js", settings))
         if response.status != 200
     ]
     if problems:
