@@ -225,7 +225,7 @@ def _require_use(outcome: Outcome) -> None:
     for application, use, page in (
         ("nextcloud", "USE-FILES-SHARE", "USE-FILES-PAGE"),
         ("mattermost", "USE-CHAT-POST", "USE-CHAT-PAGE"),
-        ("jitsi", "USE-MEET-UDP", "USE-MEET-TURN"),
+        ("jitsi-meet-web", "USE-MEET-UDP", "USE-MEET-TURN"),
     ):
         wanted = {"not_assessed"} if application in doubles else {"pass", "warn"}
         assert checks[use]["verdict"] in wanted, checks[use]
