@@ -33,6 +33,18 @@ OF_MISSING_FILES = {"CodeIntegrity", "JavaScriptSourceMaps", "JavaScriptModules"
 OF_THE_PAST = {"LogErrors"}
 # Debian 12 keeps its PHP 8.2 patched, whatever PHP's makers do; before Nextcloud 35 the host has to become Debian 13.
 OF_DEBIAN_12 = {"PhpOutdated"}
+# Asks the key-value store as Nextcloud does, with its password from where it lies, and an authority from the arguments.
+ASK_CACHE = """
+class OC { public static $SERVERROOT = ''; }
+$CONFIG = [];
+include '/etc/nextcloud/90-site.config.php';
+$redis = $CONFIG['redis'];
+$client = new Redis();
+$context = ['cafile' => $argv[1]] + $redis['ssl_context'];
+$client->connect($redis['host'], $redis['port'], 5.0, null, 0, 0.0, ['stream' => $context]);
+$client->auth([$redis['user'], $redis['password']]);
+echo $client->ping() ? 'answered' : '';
+"""
 
 
 def occ(host: Host, arguments: str) -> Any:
@@ -296,4 +308,9 @@ def test_remote_cache_is_encrypted(
     secrets = host.check_output("ls /etc/php/*/fpm/sovstack-secrets.conf")
     assert (host.file(secrets).user, host.file(secrets).mode) == ("root", 0o600)
     assert "session.save_path" not in host.check_output("cat /etc/php/*/fpm/sovstack.conf")
-    assert host.check_output("ss --no-header --tcp --numeric state established dport = :6379")
+    # PHP ends with 255, which is what ssh says when it cannot reach the host.
+    client = "cd / && setpriv --reuid=www-data --regid=www-data --clear-groups php -r %s -- %s || exit 1"
+    authority = deployment["nextcloud_platform_ca_path"]
+    assert host.check_output(client, ASK_CACHE, authority).endswith("answered")
+    refused = host.run(client, ASK_CACHE, "/etc/ssl/certs/ISRG_Root_X1.pem")
+    assert "answered" not in refused.stdout
