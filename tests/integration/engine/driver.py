@@ -13,6 +13,7 @@ from unittest.mock import MagicMock
 from provisioner import cli, inventory
 from provisioner.deployment import pipeline, session, steps, verification
 from provisioner.engine.content import Content
+from provisioner.profile import memory
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def main() -> None:
     steps.obtain_releases = lambda run, sources: steps.name_releases(run.profile)
     pipeline.Verification = lambda *arguments: MagicMock()
     if connection == "local":
-        steps.connect = lambda run: None
+        steps.connect = lambda run: memory.budgets(run.profile)
         steps.connection.lost = lambda run, targets, environment: []
         build = inventory.build
 
