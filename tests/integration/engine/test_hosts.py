@@ -168,7 +168,7 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
         )
         + "\n\nservices:",
     )
-    for name in ("cloud", "chat"):
+    for name in ("cloud", "chat", "meet"):
         rewrite(deployment, f"hostname: {name}", f"host: main\n    hostname: {name}")
     rewrite(deployment, r"portal:\n", "portal:\n  host: main\n")
     done = deployment.run()
