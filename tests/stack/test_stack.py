@@ -47,6 +47,15 @@ EDITS = (
         "ALLOWALL",
         ("Run nginx",),
     ),
+    Edit(
+        # Another archive of the same version.
+        'mv "$(readlink -f /opt/nextcloud/current)" /opt/nextcloud/releases/34.0.1-0123456789ab'
+        " && ln -sfn /opt/nextcloud/releases/34.0.1-0123456789ab /opt/nextcloud/current",
+        "nextcloud",
+        "Unpack the release",
+        "/opt/nextcloud/releases/",
+        ("Install or upgrade",),
+    ),
     Edit("systemctl disable --quiet nextcloud-cron.timer", "nextcloud", "Run the background jobs", "enable"),
     Edit(
         "rm /etc/logrotate.d/nextcloud",

@@ -33,7 +33,7 @@ EXAMPLES = r"""
   release_unpacked:
     archive: /opt/mattermost/release.archive
     sha256: df9b...
-    dest: /opt/mattermost/releases/11.7.9
+    dest: /opt/mattermost/releases/11.7.9-df9b6a42c1e7
     probe: [bin/mattermost, version]
     expect: ["Version: 11.7.9"]
 """

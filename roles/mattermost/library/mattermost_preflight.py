@@ -39,7 +39,7 @@ EXAMPLES = r"""
     database_host: /run/postgresql
     config_dir: /etc/mattermost
     megabytes: 1500
-    release_dir: /opt/mattermost/releases/11.7.9
+    release_dir: /opt/mattermost/releases/11.7.9-df9b6a42c1e7
     current_link: /opt/mattermost/current
 """
 
@@ -116,6 +116,11 @@ def setting_problems(names: list[str]) -> list[str]:
     ]
 
 
+def installed_version(current: pathlib.Path) -> str:
+    """Version in use, by the name of its folder, `<version>-<digest>`; empty where none is."""
+    return current.resolve().name.partition("-")[0] if current.is_symlink() else ""
+
+
 def free_megabytes(path: pathlib.Path) -> int:
     """Free space of the file system that holds `path` or will hold it."""
     while not path.exists():
@@ -142,7 +147,7 @@ def main() -> None:
     )
     wanted: str = module.params["version"]
     release, current = pathlib.Path(module.params["release_dir"]), pathlib.Path(module.params["current_link"])
-    installed = current.resolve().name if current.is_symlink() else ""
+    installed = installed_version(current)
     problems = setting_problems(module.params["settings"])
     if installed and (problem := upgrade_problem(installed, wanted, module.params["broken_upgrades"])):
         problems.append(problem)

@@ -34,7 +34,7 @@ author: [sovstack]
 EXAMPLES = r"""
 - name: Install or upgrade
   nextcloud_instance:
-    release_dir: /opt/nextcloud/releases/34.0.1
+    release_dir: /opt/nextcloud/releases/34.0.1-0f0bd15c7a3e
     data_dir: /srv/nextcloud/data
     database: {name: nextcloud, user: nextcloud, host: /run/postgresql}
     database_versions: [14, 18]
@@ -61,7 +61,7 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance, Tree
+from ansible.module_utils.nextcloud_server import INSTANCE_ARGUMENTS, Instance, Tree, version_of
 
 # The owner of a database may rebuild its schema `public`; this gives it back to whoever owns the database.
 EMPTY_DATABASE = "drop schema public cascade; create schema public authorization pg_database_owner"
@@ -75,8 +75,8 @@ class Lifecycle:
         self.module = module
         self.instance = Instance(module)
         self.release = Tree(module.params["release_dir"])
-        # In a dry run the release may not be there yet; its folder has its name.
-        self.wanted = self.release.name or self.release.path.name
+        # In a dry run the release may not be there yet; its folder is named <version>-<digest>.
+        self.wanted = self.release.name or self.release.path.name.partition("-")[0]
         self.data_dir = pathlib.Path(module.params["data_dir"])
         self.database: dict[str, str] = module.params["database"]
         self.config = self.instance.read_config()
@@ -100,7 +100,7 @@ class Lifecycle:
             steps.append((f"install {self.wanted}", self.install))
         elif self.phase == "installing":
             steps.append(("keep the installation that a cut-off run had completed", lambda: None))
-        elif str(self.config["version"]) != self.release.version:
+        elif self.moves_from(str(self.config["version"])):
             self.refuse_upgrade()
             steps.append((f"upgrade {self.config['version']} to {self.wanted}", self.upgrade))
         elif self.config.get("maintenance"):
@@ -113,6 +113,12 @@ class Lifecycle:
         if self.instance.current_link.resolve() != self.release.path.resolve():
             steps.append((f"use {self.release.path}", self.switch))
         return steps
+
+    def moves_from(self, version: str) -> bool:
+        """Whether the release has another version than this instance."""
+        if self.release.version:
+            return version != self.release.version
+        return version_of(version)[:3] != version_of(self.wanted)[:3]
 
     def refuse_upgrade(self) -> None:
         """Fail before anything is changed where the release cannot take over this instance."""

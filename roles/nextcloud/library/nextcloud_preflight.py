@@ -31,7 +31,7 @@ author: [sovstack]
 EXAMPLES = r"""
 - name: Refuse what cannot work
   nextcloud_preflight:
-    release_dir: /opt/nextcloud/releases/34.0.1
+    release_dir: /opt/nextcloud/releases/34.0.1-0f0bd15c7a3e
     version: 34.0.1
     php_versions: ["8.2", "8.5"]
     database_host: /run/postgresql

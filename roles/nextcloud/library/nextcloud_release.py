@@ -25,7 +25,7 @@ EXAMPLES = r"""
     archive: /var/cache/nextcloud/nextcloud-34.0.1.archive
     sha256: 0f0b...
     version: 34.0.1
-    dest: /opt/nextcloud/releases/34.0.1
+    dest: /opt/nextcloud/releases/34.0.1-0f0bd15c7a3e
     apps_dir: /opt/nextcloud/apps
 """
 

@@ -352,3 +352,10 @@ def test_database_of_an_earlier_run_is_read_from_its_environment(source: str, ho
 def test_host_without_a_database_yet_may_have_any() -> None:
     assert preflight.recorded_database("") == ""
     assert preflight.database_problem("", "/run/postgresql") == ""
+
+
+def test_version_in_use_is_read_off_the_folder_of_the_release(tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    assert preflight.installed_version(link) == ""
+    link.symlink_to(tmp_path / "releases" / "11.7.9-df9b6a42c1e7")
+    assert preflight.installed_version(link) == "11.7.9"
