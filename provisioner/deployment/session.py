@@ -207,7 +207,9 @@ class Session:
     def _write_report(self) -> None:
         try:
             writers.write_all(self.report, self.run.directory)
-            write_private(self._durations_file, json.dumps(self._forecaster.learned()))
+            write_private(
+                self._durations_file, json.dumps(self._forecaster.learned(finished=not self.report.error))
+            )
         except OSError as error:
             self.note(f"the report could not be written to {self.run.directory}: {error.strerror}")
 

@@ -57,8 +57,13 @@ class Forecaster:
             ahead += max(0.0, self._estimate(current) - (now - self._began))
         return ahead
 
-    def learned(self) -> dict[str, dict[str, float]]:
-        """Return what is known after this run: its own figures, averaged with the earlier ones."""
+    def learned(self, *, finished: bool) -> dict[str, dict[str, float]]:
+        """Return what is known after this run: its own figures, averaged with the earlier ones.
+
+        The first run teaches nothing unless it ``finished``: the steps that it did not come to would be no work.
+        """
+        if not self.past and not finished:
+            return {}
         known = {step: dict(seconds) for step, seconds in self.past.items()}
         for step, seconds in self._seen.items():
             old = known.setdefault(step, {})

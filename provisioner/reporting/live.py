@@ -126,7 +126,8 @@ class LiveRenderer:
         head += f"  {_clock(now - self._started)}"
         if self._remaining:
             since, seconds = self._remaining
-            head += f"  [dim]about {_clock(max(0.0, seconds - (now - since)))} left[/]"
+            if (left := seconds - (now - since)) >= 1:  # a forecast that has run out was wrong
+                head += f"  [dim]about {_clock(left)} left[/]"
         self._spinner.update(text=Text.from_markup(head))
         rows = Table.grid(padding=(0, 1))
         for host, task in self._tasks.items():

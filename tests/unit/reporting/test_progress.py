@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+from rich.console import Console
 
 from provisioner.checks.result import Verdict
 from provisioner.engine import events
@@ -83,11 +84,11 @@ def steps(*turns: tuple[str, float, bool], start: float = 0.0) -> list[Event]:
     return result
 
 
-def learn(past: object, happenings: list[Event]) -> dict[str, dict[str, float]]:
+def learn(past: object, happenings: list[Event], *, finished: bool = True) -> dict[str, dict[str, float]]:
     forecaster = Forecaster(past)  # type: ignore[arg-type]
     for event in happenings:
         forecaster.add(event)
-    return forecaster.learned()
+    return forecaster.learned(finished=finished)
 
 
 FRESH = (("a", 10.0, True), ("b", 60.0, True), ("c", 30.0, True))
@@ -126,6 +127,27 @@ def test_forecast_tells_a_fresh_host_from_a_converged_one() -> None:
 def test_figures_are_averaged_with_earlier_ones() -> None:
     known = learn(learn({}, steps(("a", 10.0, False))), steps(("a", 20.0, False)))
     assert known["task p | r | a"] == {"unchanged": 15.0}
+
+
+def test_a_first_run_that_was_interrupted_teaches_nothing() -> None:
+    assert learn({}, steps(*FRESH)[:4], finished=False) == {}
+    known = learn({}, steps(*FRESH))
+    later = learn(known, steps(("a", 20.0, True)), finished=False)
+    assert later["task p | r | a"] == {"changed": 15.0}
+    assert later.keys() == known.keys()
+
+
+@pytest.mark.parametrize(("remaining", "shown"), [(90.0, True), (5.0, False)])
+def test_a_forecast_that_has_run_out_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, remaining: float, shown: bool
+) -> None:
+    renderer = LiveRenderer(io.StringIO())
+    renderer.add(events.Forecast(time=1000.0, remaining=remaining))
+    monkeypatch.setattr("time.time", lambda: 1010.0)
+    console = Console(file=io.StringIO(), width=100)
+    with console.capture() as frame:
+        console.print(renderer._frame())
+    assert ("about 1:20 left" in frame.get()) == ("left" in frame.get()) == shown
 
 
 def test_a_failed_phase_teaches_nothing() -> None:
