@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from provisioner.cli.failure import print_error
+from provisioner.cli.terminal import say
 from provisioner.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -128,10 +129,13 @@ def destroy(profile: str, output: str, progress: str, yes: bool) -> int:
     reading = _read(profile)
     if not yes:
         hosts = ", ".join(f"{name} ({host.address})" for name, host in reading.profile.hosts.items())
-        click.echo(f"This removes all services and ALL DATA of {reading.deployment} from {hosts}.", err=True)
-        typed = click.prompt(f"Type the deployment's name ({reading.deployment}) to go on", err=True)
-        if typed != reading.deployment:
-            raise UsageError("that is not the deployment's name; nothing was removed")
+        say(f"This removes all services and ALL DATA of {reading.deployment} from {hosts}.", err=True)
+        click.echo(f"Type the deployment's name ({reading.deployment}) to go on: ", nl=False, err=True)
+        if sys.stdin.readline().strip() != reading.deployment:
+            raise UsageError(
+                "that is not the deployment's name; nothing was removed",
+                hint="where nobody can answer, --yes goes on without asking",
+            )
     options = _options(allow_doubles=False, releases_from=None)
     report = _run(reading, progress, lambda reading, observe: deployment.destroy(reading, observe, options))
     _print(report, output)
@@ -168,7 +172,7 @@ def report(profile: str, run: str | None, output: str) -> None:
 
     found = history.find(Workspace(_read(profile).folder), run)
     if output == "text":
-        click.echo(summarize(found, diffs=True), nl=False)
+        say(summarize(found, diffs=True))
         if found.error:
             print_error(found.error)
     else:
@@ -180,7 +184,7 @@ def _read(profile: str) -> ProfileReading:
 
     reading = read_profile(find_profile(profile))
     for problem in reading.warnings:
-        click.echo(problem, err=True)
+        say(str(problem), err=True)
     return reading
 
 
@@ -238,7 +242,7 @@ def _print(report: RunReport, output: str, *, diffs: bool = False) -> None:
     if output == "json":
         click.echo(render_json(report), nl=False)
     else:
-        click.echo(summarize(report, diffs=diffs), nl=False)
+        say(summarize(report, diffs=diffs))
         if report.error:
             print_error(report.error)
     click.echo(f"report: {report.directory}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -17,8 +18,12 @@ from typing import Any, Protocol
 import click
 
 from provisioner import __version__
+from provisioner.cli.terminal import say
 from provisioner.errors import ExitCode, ProvisionerError, Unavailable, UsageError
 from provisioner.paths import state_dir
+
+# Nobody reads, or the disk behind the log is full: the exit code still tells.
+_EVEN_UNHEARD = contextlib.suppress(OSError)
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -52,7 +57,8 @@ def print_failure(error: ProvisionerError, arguments: Sequence[str]) -> None:
         }
         if problems := [problem.to_dict() for problem in getattr(error, "problems", ())]:
             problem["problems"] = problems
-        _say(json.dumps({"format_version": 1, "error": problem}, indent=2), to_stderr=False)
+        with _EVEN_UNHEARD:
+            click.echo(json.dumps({"format_version": 1, "error": problem}, indent=2))
     else:
         print_error(error)
 
@@ -68,7 +74,10 @@ def print_error(error: _Explained) -> None:
 
 
 def print_usage_error(error: click.UsageError, arguments: Sequence[str]) -> None:
-    """Print what is wrong with the command line, and where its help is."""
+    """Print what is wrong with the command line, and where its help is; without a command, the help itself."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        _say(error.format_message())
+        return
     path = error.ctx.command_path if error.ctx else "sovstack"
     print_failure(UsageError(error.format_message(), hint=f"see: {path} --help"), arguments)
 
@@ -105,8 +114,6 @@ def _write_crash(text: str) -> Path:
     return Path("(the traceback could not be written; run again with SOVSTACK_DEBUG=1)")
 
 
-def _say(text: str, *, to_stderr: bool = True) -> None:
-    try:
-        click.echo(text, err=to_stderr)
-    except OSError:  # nobody reads, or the disk behind the log is full: the exit code still tells
-        return
+def _say(text: str) -> None:
+    with _EVEN_UNHEARD:
+        say(text, err=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from provisioner.cli.terminal import say
 from provisioner.errors import ExitCode, Unavailable
 
 _FORMAT_VERSION = 1
@@ -58,7 +59,7 @@ def init(name: str, organisation: str | None, output: str, **answers: str | int 
         f"{made.password_file}  their password; keep a copy in a safe place, and out of version control"
     )
     for problem in made.warnings:
-        click.echo(problem)
+        say(str(problem))
     click.echo("next:")
     click.echo(f"  edit {made.profile}")
     for verb, why in (
@@ -91,7 +92,7 @@ def validate(profile: str, output: str) -> int:
         shown = [problem.to_dict() for problem in problems]
         _print_json({"valid": code is ExitCode.DONE, "problems": shown})
     else:
-        click.echo("\n".join([list_problems(problems), summary] if problems else [summary]))
+        say("\n".join([list_problems(problems), summary] if problems else [summary]))
     return code
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
+from provisioner.cli.terminal import say
 from provisioner.errors import ExitCode, ReleaseNotTrusted
 from provisioner.releases.cache import Cache, Entry
 from provisioner.releases.catalogue import NEEDS, Catalogue, Release
@@ -69,7 +70,7 @@ def list_releases(application: str | None, output: Literal["text", "json"]) -> N
         _print_json({"releases": rows})
         return
     for row in rows:
-        click.echo(_format_row(row))
+        say(_format_row(row))
 
 
 @releases.command()
@@ -247,13 +248,13 @@ def _describe_obtained(obtained: ObtainedRelease) -> dict[str, Any]:
 
 
 def _show_obtained(obtained: ObtainedRelease) -> None:
-    click.echo(f"{obtained.release.title} from {obtained.origin}: {obtained.path}")
+    say(f"{obtained.release.title} from {obtained.origin}: {obtained.path}")
     for gate in obtained.gates:
-        click.echo(_format_gate(gate))
+        say(_format_gate(gate))
     if obtained.trust:
         record = obtained.trust
-        click.echo(f"  trusted by {record.who} on {record.when}: {record.why}")
-        click.echo(f"  accepting {record.accepts}")
+        say(f"  trusted by {record.who} on {record.when}: {record.why}")
+        say(f"  accepting {record.accepts}")
 
 
 def _format_gate(gate: Gate) -> str:

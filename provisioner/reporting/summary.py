@@ -12,7 +12,7 @@ _SHOWN_DIFF_LINES = 60
 
 def summarize(report: RunReport, *, diffs: bool = False) -> str:
     """Return the summary of a report, with the differences of every change if ``diffs``."""
-    return "\n".join(_lines(report, diffs)) + "\n"
+    return "\n".join(_lines(report, diffs))
 
 
 def title(report: RunReport) -> str:
@@ -53,10 +53,7 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
         yield from _budgets(report)
     if report.roles:
         yield ""
-        yield _row("HOST", "ROLE", "OK", "CHANGED", "FAILED", "SKIPPED", "SECONDS")
-        for role in report.roles:
-            figures = map(str, (role.ok, role.changed, role.failed, role.skipped))
-            yield _row(role.host, role.role, *figures, f"{role.seconds:.1f}")
+        yield from _roles(report)
     if diffs and report.changes:
         yield ""
         for change in report.changes:
@@ -88,5 +85,11 @@ def _budgets(report: RunReport) -> Iterator[str]:
             yield f"    {part.service:<18}{part.megabytes:>7} MB  {part.why}"
 
 
-def _row(host: str, role: str, *figures: str) -> str:
-    return f"  {host:<12} {role:<14}" + "".join(f"{figure:>9}" for figure in figures)
+def _roles(report: RunReport) -> Iterator[str]:
+    rows: list[tuple[str, ...]] = [("HOST", "ROLE", "OK", "CHANGED", "FAILED", "SKIPPED", "SECONDS")]
+    for role in report.roles:
+        counts = map(str, (role.ok, role.changed, role.failed, role.skipped))
+        rows.append((role.host, role.role, *counts, f"{role.seconds:.1f}"))
+    host_width, role_width = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for host, name, *figures in rows:
+        yield f"  {host:<{host_width}}  {name:<{role_width}}" + "".join(f"{figure:>9}" for figure in figures)

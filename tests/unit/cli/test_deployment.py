@@ -126,7 +126,7 @@ def test_a_failed_plan_is_not_a_pending_change(folder: Path, answer: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("typed", "code", "runs"), [("gemeente\n", 0, 1), ("other\n", ExitCode.USAGE, 0), ("", 130, 0)]
+    ("typed", "code", "runs"), [("gemeente\n", 0, 1), ("other\n", ExitCode.USAGE, 0), ("", ExitCode.USAGE, 0)]
 )
 def test_destroy_asks_for_the_name(
     folder: Path,
@@ -141,7 +141,9 @@ def test_destroy_asks_for_the_name(
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     assert cli.run(["destroy", str(folder)]) == code
     assert len(calls) == runs
-    assert "ALL DATA of gemeente" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "ALL DATA of gemeente" in said
+    assert ("--yes" in said) == bool(code)
 
 
 def test_destroy_asks_nothing_when_told_so(folder: Path, answer: Any) -> None:

@@ -61,7 +61,7 @@ def test_help_names_every_verb_and_imports_none() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     for verb in cli._VERBS:
         assert f"  {verb} " in done.stdout
-    assert done.stdout.splitlines()[-1] == "['provisioner.cli.failure']"
+    assert done.stdout.splitlines()[-1] == "['provisioner.cli.terminal', 'provisioner.cli.failure']"
 
 
 def test_validate_does_not_pay_for_what_it_does_not_use() -> None:
@@ -84,6 +84,18 @@ def test_wrong_usage_is_64_with_a_place_to_look(
     said = capsys.readouterr()
     assert said.err.startswith("error: ")
     assert "--help" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["lab"], ["releases"], ["meet"]])
+def test_without_a_command_there_is_help_and_no_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == ExitCode.USAGE
+    said = capsys.readouterr()
+    assert said.err.startswith(" ".join(["Usage: sovstack", *arguments]))
+    assert "error" not in said.err.splitlines()[0]
+    assert "hint:" not in said.err
     assert said.out == ""
 
 

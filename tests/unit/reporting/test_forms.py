@@ -137,3 +137,13 @@ def test_summary_for_people(report: RunReport) -> None:
     assert "remedy: mend it" in text
     assert "      -a\n      +b\n" in text
     assert "A-PASS" not in text
+
+
+def test_the_columns_of_the_summary_are_as_wide_as_the_longest_name(report: RunReport) -> None:
+    [role] = report.roles
+    long = replace(role, host="meetings-in-the-basement", role="jitsi_videobridge")
+    shown = summarize(replace(report, roles=(role, long)))
+    table = [line for line in shown.splitlines() if line.endswith(("SECONDS", "10.0"))]
+    assert len(table) == 3
+    assert len({line.index(word) for line, word in zip(table, ("ROLE", "nginx", "jitsi"), strict=True)}) == 1
+    assert len({len(line) for line in table}) == 1
