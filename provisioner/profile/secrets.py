@@ -77,6 +77,13 @@ class VaultPassword:
             return _password_from_command(self.source.command)
         return _password_from_environment(self.source.env or "")
 
+    @property
+    def origin(self) -> str:
+        """Where the password comes from, for messages."""
+        if self.source.file is not None:
+            return f"file {self.source.file}"
+        return f"command {self.source.command}" if self.source.command else f"variable {self.source.env}"
+
     def missing_file(self) -> Path | None:
         """Return the password file that is named but does not exist yet."""
         if self.source.file is None or Path(self.source.file).exists():
@@ -129,7 +136,12 @@ def _password_from_command(command: str) -> Secret:
             hint="It gets no terminal to ask on; unlock the password store first.",
         ) from None
     except OSError as error:
-        raise ProfileError(f"the vault password command cannot be run: {command}: {error.strerror}") from None
+        raise ProfileError(
+            f"the vault password command cannot be run: {command}: {error.strerror}",
+            hint=f"Install {arguments[0]} here, or name another source in secrets.vault_password."
+            if isinstance(error, FileNotFoundError)
+            else None,
+        ) from None
     if done.returncode != 0:
         raise ProfileError(
             f"the vault password command ended with exit code {done.returncode}: {command}",
@@ -235,7 +247,10 @@ class SecretStore:
         try:
             held = yaml.safe_load(vault.decrypt(text, self.password.resolve().reveal()))
         except vault.VaultError as error:
-            raise ProfileError(f"cannot open {self.file}: {error}") from None
+            raise ProfileError(
+                f"cannot open {self.file}: {error}",
+                hint=f"The password is from {self.password.origin}: is it that of this deployment?",
+            ) from None
         except yaml.YAMLError:
             held = None  # the parser's own message would show a piece of the secret
         values = held.get("stack_secrets") if isinstance(held, dict) else None

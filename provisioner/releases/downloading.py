@@ -100,7 +100,7 @@ def _continue(url: str, target: Path, report: Report) -> None:
                 raise _InterruptedTransferError(f"the server answers {error.code}") from error
             raise NotThereError(f"{url}: the server answers {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
-        raise NotThereError(f"{url}: {error.reason}") from error
+        raise NotThereError(f"{url}: {getattr(error.reason, 'strerror', None) or error.reason}") from error
     except ValueError as error:  # an address that is none
         raise NotThereError(f"{url}: {error}") from error
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:

@@ -114,6 +114,11 @@ class TestVaultPassword:
         with pytest.raises(ProfileError, match=message):
             self.resolve(command=command)
 
+    def test_command_that_is_not_installed(self) -> None:
+        with pytest.raises(ProfileError) as caught:
+            self.resolve(command="no-such-password-manager show x")
+        assert (caught.value.hint or "").startswith("Install no-such-password-manager here")
+
     def test_command_says_why_it_failed(self) -> None:
         script = shlex.join([sys.executable, "-c", "import sys; sys.exit('the store is locked')"])
         with pytest.raises(ProfileError) as caught:
@@ -187,8 +192,9 @@ class TestSecretStore:
         store.ensure(profile())
         before = store.file.read_bytes()
         password_file(store).write_text("another\n")
-        with pytest.raises(ProfileError, match="password is not the one"):
+        with pytest.raises(ProfileError, match="password is not the one") as caught:
             store.ensure(profile())
+        assert f"from file {password_file(store)}" in (caught.value.hint or "")
         assert store.file.read_bytes() == before
 
     def test_password_file_alone_is_used(self, store: SecretStore) -> None:
