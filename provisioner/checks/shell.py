@@ -24,6 +24,7 @@ from provisioner.errors import HostFailed, HostUnreachable
 
 CONNECT_SECONDS = 10
 COMMAND_SECONDS = 30
+_SHOWN_CHARACTERS = 150
 
 
 class CommandTimedOut(HostFailed):
@@ -154,6 +155,19 @@ def _ended(data: bytes, mark: bytes) -> bool:
     return mark in data[-len(mark) - 16 :] and data.endswith(b"\n")
 
 
+class Answer(CommandResult):  # type: ignore[misc]
+    """What a command on a host came to; a failed check shows it, so it is as short as a person would say it."""
+
+    def __repr__(self) -> str:
+        said = (self.stderr.strip() or self.stdout.strip()).splitlines()
+        command = " ".join(self.command.decode(errors="replace").split())
+        return f"<{_shorten(command)}: exit code {self.exit_status}, {_shorten(said[-1]) if said else 'no words'}>"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
 class ShellBackend(BaseBackend):  # type: ignore[misc]
     """testinfra's backend over a ``Shell``. ``shells`` holds the shell of each host of the session."""
 
@@ -172,4 +186,4 @@ class ShellBackend(BaseBackend):  # type: ignore[misc]
         """Run ``command`` with quoted ``args`` on the host."""
         text = self.get_command(command, *args)
         status, output, errors = self.shells[self.hostname].run(text)
-        return self.result(status, self.encode(text), output, errors)
+        return Answer(self, status, self.encode(text), output, errors)

@@ -77,7 +77,7 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
     """Test the deployment as it is, inside and from outside, and return the report. Raises as ``apply``."""
     with Session(reading, "verify", observe) as session:
         vault = steps.ensure_secrets(session)
-        budgets = steps.connect(session)
+        budgets = steps.connect(session, to_verify=True)
         inventory = steps.write_inventory(session, steps.name_releases(session.profile), budgets)
         for release in installed_releases(session.workspace, session.profile):
             session.tell(release)

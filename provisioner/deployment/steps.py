@@ -15,7 +15,7 @@ from provisioner.engine.connection import Contact, Target
 from provisioner.engine.events import Note, Output, PlaybookFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
-from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError
+from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, VerificationFailed
 from provisioner.inventory import Inventory, ReleaseRef
 from provisioner.profile import Profile, memory, secrets
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
@@ -91,11 +91,12 @@ def targets(profile: Profile) -> list[Target]:
     ]
 
 
-def connect(session: Session) -> Mapping[str, Budget]:
+def connect(session: Session, *, to_verify: bool = False) -> Mapping[str, Budget]:
     """Open the connection to every host, and return how the memory that each has is divided.
 
     Raises:
         HostUnreachable: At least one cannot be used; all that cannot are named.
+        VerificationFailed: There is nothing ``to_verify``, because no host carries a deployment.
     """
     with session.phase("connect") as summarize:
         contacts = connection.connect(
@@ -111,6 +112,11 @@ def connect(session: Session) -> Mapping[str, Budget]:
                     f"{fingerprint(contact.recorded)}"
                 )
         _raise_failed(contacts)
+        if to_verify and not any(contact.deployed for contact in contacts):
+            raise VerificationFailed(
+                "nothing is deployed on " + ", ".join(str(contact.target) for contact in contacts),
+                hint=f"sovstack apply {session.folder.name} deploys, and verifies",
+            )
         summarize(", ".join(f"{contact.target.name}: {contact.system}" for contact in contacts))
     seen = {contact.target.name: contact.memory_megabytes for contact in contacts}
     budgets = memory.budgets(session.profile, seen)

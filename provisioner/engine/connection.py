@@ -27,10 +27,13 @@ _ALIVE_SECONDS, _ALIVE_COUNT = 5, 6
 _PERSIST_SECONDS = 120
 
 _NO_PYTHON, _NO_SUDO = 40, 41
+_DEPLOYED = "deployed"
+_LEFT_BY_APPLY = "/etc/sovstack/declared.json"  # the role base writes it
 _PROBE = f"""
 command -v python3 >/dev/null || exit {_NO_PYTHON}
 [ "$(id -u)" = 0 ] || sudo -n true || exit {_NO_SUDO}
 . /etc/os-release; printf '%s\\n' "$PRETTY_NAME"
+[ -e {_LEFT_BY_APPLY} ] && echo {_DEPLOYED} || echo bare
 while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo $((kilobytes / 1024)); done < /proc/meminfo
 """
 
@@ -60,13 +63,14 @@ class Target:
 class Contact:
     """What the first contact found: the host's system and the megabytes of memory that its kernel counts, or the error.
 
-    ``recorded`` is a key seen first now.
+    ``recorded`` is a key seen first now; ``deployed`` says that an ``apply`` reached the host before.
     """
 
     target: Target
     system: str = ""
     memory_megabytes: int = 0
     recorded: str | None = None
+    deployed: bool = False
     error: ProvisionerError | None = field(default=None, compare=False)
 
 
@@ -131,7 +135,7 @@ def connect(
     config = write_ssh_config(run, targets, known_hosts)
     marked = environment | {MARK: str(run.scratch)}
     with ThreadPoolExecutor(max_workers=max(1, min(32, len(targets)))) as pool:
-        contacts = list(pool.map(lambda target: _contact(run, config, target, marked), targets))
+        contacts = list(pool.map(lambda target: _contact(run, config, known_hosts, target, marked), targets))
     first = [(contact.target.label, contact.recorded) for contact in contacts if contact.recorded]
     if first:
         host_keys.record(known_hosts, first)
@@ -160,7 +164,9 @@ def _answers(config: Path, target: Target, environment: dict[str, str]) -> bool:
     return done.returncode == 0
 
 
-def _contact(run: Run, config: Path, target: Target, environment: dict[str, str]) -> Contact:
+def _contact(
+    run: Run, config: Path, known_hosts: Path, target: Target, environment: dict[str, str]
+) -> Contact:
     accepted = host_keys.recorded(run.directory / "known_hosts", target.label)
     met_here = run.scratch / f"known_hosts.{target.name}"
     first_meeting: list[str] = []
@@ -197,12 +203,16 @@ def _contact(run: Run, config: Path, target: Target, environment: dict[str, str]
         complaint = stderr.read().decode(errors="replace").replace("\r", "").strip()
     if code == 0:
         new = host_keys.recorded(met_here, target.label) if not accepted else []
-        system, _, memory = said.partition("\n")
-        return Contact(target, system, int(memory or 0), recorded=new[0] if new else None)
-    return Contact(target, error=_explain(target, code, complaint, accepted))
+        system, state, memory = [*said.splitlines(), "0"][:3]
+        return Contact(
+            target, system, int(memory), recorded=new[0] if new else None, deployed=state == _DEPLOYED
+        )
+    return Contact(target, error=_explain(target, code, complaint, known_hosts, accepted))
 
 
-def _explain(target: Target, code: int, complaint: str, accepted: Sequence[str]) -> ProvisionerError:
+def _explain(
+    target: Target, code: int, complaint: str, known_hosts: Path, accepted: Sequence[str]
+) -> ProvisionerError:
     """Return the error for a failed contact, from ssh's own words (OpenSSH 9.2 to 10)."""
     if code == _NO_PYTHON:
         return HostUnreachable(f"{target} has no python3", hint="install it there: apt install python3")
@@ -213,7 +223,7 @@ def _explain(target: Target, code: int, complaint: str, accepted: Sequence[str])
             hint=f"log in as root, or add on the host: {target.user} ALL=(ALL) NOPASSWD: ALL",
         )
     if "HOST IDENTIFICATION HAS CHANGED" in complaint or "Host key verification failed" in complaint:
-        return _changed_key(target, complaint, accepted)
+        return _changed_key(target, complaint, known_hosts, accepted)
     for sign, message, hint in (
         (
             "Permission denied",
@@ -256,7 +266,9 @@ def _explain(target: Target, code: int, complaint: str, accepted: Sequence[str])
     return HostUnreachable(f"{target} cannot be reached by SSH (exit code {code})", details=complaint or None)
 
 
-def _changed_key(target: Target, complaint: str, accepted: Sequence[str]) -> HostUnreachable:
+def _changed_key(
+    target: Target, complaint: str, known_hosts: Path, accepted: Sequence[str]
+) -> HostUnreachable:
     source = "pinned in the profile" if target.host_key else "recorded in the deployment's known_hosts"
     shown = re.search(r"SHA256:[A-Za-z0-9+/]{43}", complaint)
     expected = ", ".join(map(host_keys.fingerprint, accepted))
@@ -269,7 +281,7 @@ def _changed_key(target: Target, complaint: str, accepted: Sequence[str]) -> Hos
             + (
                 "write it to `ssh.host_key` in the profile"
                 if target.host_key
-                else f"remove the old one: ssh-keygen -R '{target.label}' -f KNOWN_HOSTS"
+                else f"remove the old one: ssh-keygen -R '{target.label}' -f {shlex.quote(str(known_hosts))}"
             )
             + "; if it was not, somebody else answers at this address"
         ),

@@ -49,8 +49,10 @@ echo $client->ping() ? 'answered' : '';
 
 def occ(host: Host, arguments: str) -> Any:
     """What a command of Nextcloud prints as JSON. Its exit code says nothing: setupchecks ends with 1 for a hint."""
-    output = host.run(f"nextcloud-occ --no-interaction {arguments} --output=json").stdout
-    return json.loads(output[re.search(r"^[\[{]", output, re.MULTILINE).start() :])  # type: ignore[union-attr]
+    answer = host.run(f"nextcloud-occ --no-interaction {arguments} --output=json")
+    document = re.search(r"^[\[{]", answer.stdout, re.MULTILINE)
+    assert document, f"no JSON from {answer}"
+    return json.loads(answer.stdout[document.start() :])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.checks import shell as shell_module
-from provisioner.checks.shell import CommandTimedOut, Shell
+from provisioner.checks.shell import CommandTimedOut, Shell, ShellBackend
 from provisioner.errors import HostUnreachable
 
 
@@ -77,3 +77,19 @@ def test_refused_log_in_is_reported_in_sshs_words_and_tried_once(tmp_path: Path)
 def test_missing_program_is_unreachable() -> None:
     with pytest.raises(HostUnreachable, match="no-such-ssh"):
         Shell(["no-such-ssh"]).run("true")
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("echo one; echo two; exit 3", "<echo one; echo two; exit 3: exit code 3, two>"),
+        ("echo out; echo trace >&2; echo cause >&2; exit 1", "exit code 1, cause>"),
+        ("exit 4 # a\n  b", "<exit 4 # a b: exit code 4, no words>"),
+        (f"printf '%s' {'x' * 500}; exit 5", f"xxx...: exit code 5, {'x' * 150}...>"),
+    ],
+)
+def test_a_failed_check_shows_a_command_as_a_person_would(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: str, shown: str
+) -> None:
+    monkeypatch.setitem(ShellBackend.shells, "main", shell)
+    assert str(ShellBackend("main").run(command)).endswith(shown)

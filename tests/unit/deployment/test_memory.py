@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from provisioner import sizing
 from provisioner.deployment import steps
 from provisioner.deployment.session import Session
-from provisioner.engine import workspace as workspace_module
 from provisioner.errors import ExitCode
-from provisioner.profile import memory, read_profile
-from provisioner.reporting.report import Happening, from_dict
+from provisioner.profile import memory
+from provisioner.reporting.report import from_dict
 from provisioner.reporting.summary import summarize
-
-LAB = Path(__file__).parents[3] / "inventories" / "lab" / "profile.yml"
-
-
-@pytest.fixture
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
-    monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(workspace_module, "_memory_directory", lambda: tmp_path / "memory")
-    (tmp_path / "memory").mkdir(mode=0o700)
-    folder = tmp_path / "gemeente"
-    folder.mkdir()
-    (folder / "profile.yml").write_text(LAB.read_text())
-    told: list[Happening] = []
-    return Session(read_profile(folder), "plan", told.append)
 
 
 @pytest.mark.parametrize(("seen", "code"), [(1981, ExitCode.HOST_FAILED), (16000, ExitCode.DONE)])

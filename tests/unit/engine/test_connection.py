@@ -14,6 +14,7 @@ from provisioner.errors import ExitCode
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqx8N7nDwpdyTtwTBhLVAvxOjNoZxCAxjSyKK8xlOlz"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBdxUSiLHMISTHM7zjBYwEyEVfrPyxvBFnlQTZTGk7fV"
 TARGET = Target("main", "10.77.0.11")
+KNOWN_HOSTS = Path("/srv/my deployments/known_hosts")
 CHANGED = (
     "@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@\nThe fingerprint for the ED25519 key "
     "sent by the remote host is\nSHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ.\n"
@@ -49,7 +50,7 @@ CHANGED = (
     ],
 )
 def test_known_complaints(code: int, complaint: str, sentence: str, advice: str) -> None:
-    error = _explain(TARGET, code, complaint, [])
+    error = _explain(TARGET, code, complaint, KNOWN_HOSTS, [])
     assert error.message.startswith("main (10.77.0.11)")
     assert sentence in error.message
     assert advice in (error.hint or "")
@@ -57,18 +58,18 @@ def test_known_complaints(code: int, complaint: str, sentence: str, advice: str)
 
 
 def test_unknown_complaint_is_passed_on() -> None:
-    error = _explain(TARGET, 255, "kex_exchange_identification: banner line 0", [])
+    error = _explain(TARGET, 255, "kex_exchange_identification: banner line 0", KNOWN_HOSTS, [])
     assert "exit code 255" in error.message
     assert error.details == "kex_exchange_identification: banner line 0"
 
 
 def test_changed_key_names_both_fingerprints_and_both_ways_out() -> None:
-    error = _explain(TARGET, 255, CHANGED, [KEY])
+    error = _explain(TARGET, 255, CHANGED, KNOWN_HOSTS, [KEY])
     assert "another SSH host key" in error.message
     assert "ED25519 SHA256:" in (error.details or "")
     assert "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ" in (error.details or "")
-    assert "ssh-keygen -R '10.77.0.11'" in (error.hint or "")
-    pinned = _explain(Target("main", "10.77.0.11", host_key=KEY), 255, CHANGED, [KEY])
+    assert "ssh-keygen -R '10.77.0.11' -f '/srv/my deployments/known_hosts'" in (error.hint or "")
+    pinned = _explain(Target("main", "10.77.0.11", host_key=KEY), 255, CHANGED, KNOWN_HOSTS, [KEY])
     assert "ssh.host_key" in (pinned.hint or "")
 
 
