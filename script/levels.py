@@ -1,6 +1,8 @@
 """The test levels: what each runs, how long it may take, and the summary of them all.
 
-Called by ``script/test``, which prepares the virtual environment and documents the options.
+A level is one process or several (a molecule scenario each); two run at a time, for much of their time is spent
+waiting for a machine. Each writes its own log. Called by ``script/test``, which prepares the virtual environment and
+documents the options.
 """
 
 from __future__ import annotations
@@ -11,22 +13,22 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOGS = CHECKOUT / ".cache" / "test"
 QUICK_FOLDERS = ("tests/repo", "tests/unit", "tests/cases", "tests/integration")
-PARALLEL_SCENARIOS = 2
-SCENARIO_BUDGET_SECONDS = 1200
-LINES_OF_A_FAILURE = 60
+JOBS_AT_ONCE = 2
+LINES_OF_A_FAILURE = 100
+SECONDS_BETWEEN_SIGNS_OF_LIFE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,33 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One level: ``run`` gets the seconds it may take and returns what came of it."""
+class Job:
+    """One process of a level.
+
+    Attributes:
+        name: What people see; its log is named after it.
+        command: What to run.
+        budget_seconds: How long it may take.
+        count: What came of it, by its exit status (None when it was ended early) and its log.
+    """
 
     name: str
-    run: Callable[[float], Tally]
+    command: Sequence[str]
     budget_seconds: int
+    count: Callable[[int | None, Path], Tally]
+
+    @property
+    def log(self) -> Path:
+        """File with everything that it prints."""
+        return LOGS / f"{self.name.replace(' ', '-')}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level: the jobs that make it up. A ``long`` one needs root."""
+
+    name: str
+    jobs: Callable[[], list[Job]]
     long: bool = False
 
 
@@ -66,24 +89,20 @@ class Processes:
         self._lock = threading.Lock()
         self._ending = threading.Event()
 
-    def run(self, command: Sequence[str], budget_seconds: float, log: Path | None = None) -> int | None:
+    def run(self, command: Sequence[str], budget_seconds: float, log: Path) -> int | None:
         """Run ``command`` in the checkout and return its exit status, or None when it was ended early."""
         if self._ending.is_set():
             return None
-        output = log.open("wb") if log else None
-        try:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=CHECKOUT,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT if output else None,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        finally:
-            if output:
-                output.close()
         with self._lock:
             self._running.add(process)
         with suppress(subprocess.TimeoutExpired):
@@ -137,87 +156,139 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_pytest(arguments: Sequence[str], markers: str, budget_seconds: float) -> Tally:
-    """Run pytest and count by its JUnit report; a run that ends without one, or runs no test, has failed."""
-    with tempfile.TemporaryDirectory() as scratch:
-        junit = Path(scratch) / "junit.xml"
-        command = [sys.executable, "-m", "pytest", "-q", *arguments, f"--junit-xml={junit}", "--durations=5"]
-        status = PROCESSES.run([*command, "-m", markers] if markers else command, budget_seconds)
-        if status is None:
-            say(f"exceeded its {budget_seconds:.0f} s and was ended")
+def pytest_job(name: str, *arguments: str, markers: str = "", budget_seconds: int) -> Callable[[], list[Job]]:
+    """Return a level of one pytest run, counted by its JUnit report."""
+    junit = LOGS / f"{name}.xml"
+
+    def count(status: int | None, _log: Path) -> Tally:
         if not junit.exists():
-            return Tally(failed=1)
-        suites = ElementTree.parse(junit).getroot().iter("testsuite")  # noqa: S314  # pytest wrote it just now
+            return Tally(failed=1)  # a run that ends without a report has failed
         tally = Tally()
-        for suite in suites:
+        for suite in ElementTree.parse(junit).getroot().iter("testsuite"):  # noqa: S314  # pytest wrote it just now
             total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
             failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             tally += Tally(total - failed - skipped, failed, skipped)
-    return tally if tally.failed or status == 0 else tally + Tally(failed=1)
+        return tally if tally.failed or status == 0 else tally + Tally(failed=1)
+
+    def jobs() -> list[Job]:
+        junit.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-q", *arguments, f"--junit-xml={junit}", "--durations=5"]
+        return [Job(name, [*command, "-m", markers] if markers else command, budget_seconds, count)]
+
+    return jobs
 
 
-def run_linters(budget_seconds: float) -> Tally:
-    """Run every hook of .pre-commit-config.yaml over all tracked files."""
-    log = LOGS / "lint.log"
-    status = PROCESSES.run(["pre-commit", "run", "--all-files", "--color=never"], budget_seconds, log)
-    text = log.read_text(errors="replace")
-    say(text.rstrip())
-    if status is None:
-        say(f"exceeded its {budget_seconds:.0f} s and was ended")
-    results = re.findall(
-        r"\.(Passed|Failed|Skipped)$", text.replace("(no files to check)", "."), re.MULTILINE
-    )
-    tally = Tally(results.count("Passed"), results.count("Failed"), results.count("Skipped"))
-    return tally if tally.failed or status == 0 else tally + Tally(failed=1)
+def linters() -> list[Job]:
+    """Return the one job that runs every hook of .pre-commit-config.yaml over all tracked files."""
+
+    def count(status: int | None, log: Path) -> Tally:
+        text = log.read_text(errors="replace").replace("(no files to check)", ".")
+        results = re.findall(r"\.(Passed|Failed|Skipped)$", text, re.MULTILINE)
+        tally = Tally(results.count("Passed"), results.count("Failed"), results.count("Skipped"))
+        return tally if tally.failed or status == 0 else tally + Tally(failed=1)
+
+    return [Job("lint", ["pre-commit", "run", "--all-files", "--color=never"], 600, count)]
 
 
-def run_molecule(budget_seconds: float) -> Tally:
-    """Run every scenario, at most two at a time; each writes its own log and shows its end when it fails."""
-    deadline = time.monotonic() + budget_seconds
-    scenarios = sorted(path.parent.name for path in (CHECKOUT / "molecule").glob("*/molecule.yml"))
+def scenarios() -> list[Job]:
+    """Return a job for every molecule scenario."""
 
-    def test(scenario: str) -> Tally:
-        log = LOGS / f"molecule-{scenario}.log"
-        started = time.monotonic()
-        budget = min(SCENARIO_BUDGET_SECONDS, deadline - started)
-        if budget <= 0:
-            say(f"  {scenario}: not started, the level's time is used up")
-            return Tally(failed=1)
-        say(f"  {scenario}: started")
-        status = PROCESSES.run(["molecule", "test", "--scenario-name", scenario], budget, log)
-        elapsed = time.monotonic() - started
-        if status == 0:
-            say(f"  {scenario}: passed in {elapsed:.0f} s")
-            return Tally(passed=1)
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-LINES_OF_A_FAILURE:])
-        what = f"exceeded its {budget:.0f} s" if status is None else f"failed after {elapsed:.0f} s"
-        say(f"{end}\n  {scenario}: {what}; whole log: {log.relative_to(CHECKOUT)}")
-        return Tally(failed=1)
+    def count(status: int | None, _log: Path) -> Tally:
+        return Tally(passed=1) if status == 0 else Tally(failed=1)
 
-    with ThreadPoolExecutor(PARALLEL_SCENARIOS) as pool:
-        try:
-            return sum(pool.map(test, scenarios), start=Tally() if scenarios else Tally(failed=1))
-        except KeyboardInterrupt:
-            PROCESSES.end()  # before the pool waits for its threads
-            raise
+    names = sorted(path.parent.name for path in (CHECKOUT / "molecule").glob("*/molecule.yml"))
+    return [
+        Job(f"molecule {name}", ["molecule", "test", "--scenario-name", name], 1200, count) for name in names
+    ]
 
 
-def _pytest(*arguments: str, markers: str = "") -> Callable[[float], Tally]:
-    return lambda budget_seconds: run_pytest(arguments, markers, budget_seconds)
-
-
+# The longest come first among the long ones: what runs alone at the end should be short.
 LEVELS = (
-    Level("repo", _pytest("tests/repo", markers="not slow"), 120),
-    Level("lint", run_linters, 600),
-    Level("unit", _pytest("tests/unit", markers="not slow"), 300),
-    Level("cases", _pytest("tests/cases", markers="not slow"), 120),
-    Level("integration", _pytest("tests/integration", markers="not slow"), 600),
-    Level("slow", _pytest(*QUICK_FOLDERS, markers="slow"), 600, long=True),
-    Level("molecule", run_molecule, 2100, long=True),
-    Level("stack", _pytest("tests/stack"), 1500, long=True),
+    Level("lint", linters),
+    Level("repo", pytest_job("repo", "tests/repo", markers="not slow", budget_seconds=120)),
+    Level("unit", pytest_job("unit", "tests/unit", markers="not slow", budget_seconds=300)),
+    Level("cases", pytest_job("cases", "tests/cases", markers="not slow", budget_seconds=120)),
+    Level(
+        "integration", pytest_job("integration", "tests/integration", markers="not slow", budget_seconds=600)
+    ),
+    Level("stack", pytest_job("stack", "tests/stack", budget_seconds=1800), long=True),
     # Two interruptions, one of each kind, fit into CI's hour; `pytest tests/resilience` alone makes ten.
-    Level("resilience", _pytest("tests/resilience", "--interruptions=2"), 1200, long=True),
+    Level(
+        "resilience",
+        pytest_job("resilience", "tests/resilience", "--interruptions=2", budget_seconds=1800),
+        long=True,
+    ),
+    Level("slow", pytest_job("slow", *QUICK_FOLDERS, markers="slow", budget_seconds=900), long=True),
+    Level("molecule", scenarios, long=True),
 )
+
+
+class Board:
+    """What runs at the moment, told every minute: a silent hour looks like a hang."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._started = time.monotonic()
+        self._running: dict[str, float] = {}
+        self._ended = threading.Event()
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Tell what runs while the block runs."""
+        teller = threading.Thread(target=self._tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            teller.join()
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Count ``name`` among what runs while the block runs."""
+        self._running[name] = time.monotonic()
+        self.say(f"{name}: started")
+        try:
+            yield
+        finally:
+            del self._running[name]
+
+    def say(self, text: str) -> None:
+        """Print a line with the seconds since the beginning."""
+        say(f"[{time.monotonic() - self._started:4.0f} s] {text}")
+
+    def _tell(self) -> None:
+        while not self._ended.wait(SECONDS_BETWEEN_SIGNS_OF_LIFE):
+            now = time.monotonic()
+            running = ", ".join(
+                f"{name} for {now - since:.0f} s" for name, since in list(self._running.items())
+            )
+            self.say(f"running: {running or 'nothing'}")
+
+
+def run_job(job: Job, deadline: float, board: Board) -> tuple[float, Tally]:
+    """Run a job; return the seconds that it took, and what came of it. What failed shows the end of its log."""
+    started = time.monotonic()
+    budget = min(job.budget_seconds, deadline - started)
+    if budget <= 0:
+        board.say(f"{job.name}: not started, the time is used up")
+        return 0.0, Tally(failed=1)
+    with board.running(job.name):
+        status = PROCESSES.run(job.command, budget, job.log)
+    seconds = time.monotonic() - started
+    tally = job.count(status, job.log) if job.log.exists() else Tally(failed=1)
+    lines = job.log.read_text(errors="replace").splitlines() if job.log.exists() else []
+    shown = (
+        lines[-LINES_OF_A_FAILURE:]
+        if tally.failed
+        else [line for line in lines if line.startswith("SKIPPED")]
+    )
+    for line in shown:
+        say(f"    {line}")
+    ended = f" (ended: it had {budget:.0f} s)" if status is None else ""
+    where = f"; whole log: {job.log.relative_to(CHECKOUT)}" if tally.failed else ""
+    board.say(f"{job.name}: {tally} in {seconds:.0f} s{ended}{where}")
+    return seconds, tally
 
 
 def choose(arguments: Sequence[str]) -> tuple[list[Level], float]:
@@ -249,24 +320,30 @@ def main() -> int:
     levels, within_seconds = choose(sys.argv[1:])
     LOGS.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    total, lines = Tally(), []
+    seconds: dict[str, float] = defaultdict(float)
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    board = Board()
+    jobs: list[tuple[Level, Job]] = []
     for level in levels:
-        begun = time.monotonic()
-        budget = min(level.budget_seconds, within_seconds - (begun - started))
-        say(f"\n== {level.name} (at most {max(budget, 0):.0f} s)")
         if level.long and os.geteuid() != 0:
-            tally = Tally(skipped=1)
-            say("skipped: needs root; run: sudo script/test --long")
-        elif budget <= 0:
-            tally = Tally(failed=1)
-            say("not run: the time for all levels is used up")
+            tallies[level.name] = Tally(skipped=1)
+            say(f"{level.name}: skipped, needs root; run: sudo script/test --long")
         else:
-            tally = level.run(budget)
-        lines.append(f"  {level.name:<12} {time.monotonic() - begun:6.1f} s  {tally}")
-        say(lines[-1].strip())
-        total += tally
+            jobs += [(level, job) for job in level.jobs()]
+    with board.shown(), ThreadPoolExecutor(JOBS_AT_ONCE) as pool:
+        try:
+            done = pool.map(lambda pair: run_job(pair[1], started + within_seconds, board), jobs)
+            for (level, _), (took, tally) in zip(jobs, done, strict=True):
+                seconds[level.name] += took
+                tallies[level.name] += tally
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            PROCESSES.end()  # before the pool waits for its threads
+            raise
     say(f"\n== summary after {time.monotonic() - started:.0f} s")
-    say("\n".join(lines))
+    for level in levels:
+        say(f"  {level.name:<12} {seconds[level.name]:6.1f} s  {tallies[level.name]}")
+    total = sum(tallies.values(), start=Tally())
     say(str(total))
     return 1 if total.failed or total == Tally() else 0
 
