@@ -110,6 +110,18 @@ def add_drop_ins(units: list[str]) -> tuple[str, list[str]]:
     return "\n".join([*lines, "systemctl daemon-reload"]), paths
 
 
+def hide_units_of_packages(units: list[str]) -> str:
+    """Return a command that puts a whole unit before each of a package, as `systemctl edit --full`, and lists them."""
+    return f"""
+for unit in {" ".join(units)}; do
+    name=$(echo "$unit" | sed 's/@.*\\./@./')
+    if [ -e "/usr/lib/systemd/system/$name" ] && [ ! -e "/etc/systemd/system/$name" ]; then
+        cp "/usr/lib/systemd/system/$name" "/etc/systemd/system/$name" && echo "/etc/systemd/system/$name"
+    fi
+done
+systemctl daemon-reload"""
+
+
 def unnamed(things: list[str], changes: list[dict[str, Any]]) -> list[str]:
     """Return the things that no change's difference names as a whole word."""
     diffs = "\n".join(change["diff"] for change in changes)

@@ -151,6 +151,9 @@ def test_plan_names_owners_modes_units_and_packages(deployment: Deployment) -> N
     deployment.host(drift.give_away(files[::2]))
     deployment.host(drift.open_wide(files[1::2]))
     deployment.host(drop_ins)
+    hiding = deployment.host(drift.hide_units_of_packages(units)).split()
+    assert "/etc/systemd/system/nginx.service" in hiding, hiding
+    paths += hiding
     deployment.host("dpkg --remove unattended-upgrades")
     deployment.host(f"systemctl stop {' '.join(units)}")
     disabled = deployment.host(

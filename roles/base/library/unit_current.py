@@ -13,7 +13,8 @@ description:
     with its old files. This module compares the unit with its files, so the next run notices.
   - The unit's own file and its drop-ins always count, after a daemon-reload where systemd asks for one, also for what
     the unit triggers. One drop-in can be given here; every other one that an administrator could have written, below
-    C(/etc/systemd/system) or C(/run/systemd/system), is foreign and goes away.
+    C(/etc/systemd/system) or C(/run/systemd/system), is foreign and goes away. So is a whole unit there that hides the
+    package's, as C(systemctl edit --full) writes it, where a drop-in is given: that one is made for the package's unit.
 options:
   name:
     description: Full name of the unit, for example C(nginx.service).
@@ -153,17 +154,25 @@ class Unit:
         found = (status.st_uid, status.st_gid, status.st_mode & 0o7777)
         return "" if found == (0, 0, MODE) else f"# {found[0]}:{found[1]} {found[2]:04o}\n"
 
-    def foreign(self) -> list[pathlib.Path]:
-        """Drop-ins of an administrator, of this unit and of what it triggers."""
+    def foreign(self, *, of_package: bool) -> list[pathlib.Path]:
+        """Drop-ins of an administrator, of this unit and of what it triggers; and what hides the package's unit."""
         names = [self.name, *self.properties.get("Triggers", "").split()]
         names += [re.sub(r"@[^.]+", "@", name) for name in names if "@" in name]  # of all instances
-        return sorted(
+        drop_ins = [
             path
             for folder in ADMINISTRATORS
             for name in names
             for path in (folder / f"{name}.d").glob("*.conf")
             if path != UNITS / f"{name}.d" / self.drop_in.name
-        )
+        ]
+        hiding = [
+            folder / name
+            for folder in ADMINISTRATORS
+            for name in names
+            # A link is a mask or another name.
+            if of_package and (folder / name).is_file() and not (folder / name).is_symlink()
+        ]
+        return sorted([*drop_ins, *hiding])
 
     def triggers_outdated(self) -> bool:
         """Whether systemd has an old version of what this unit starts, as a timer starts its service."""
@@ -228,7 +237,8 @@ def main() -> None:
     wanted_text = text if module.params["drop_in"] is None else module.params["drop_in"]
     state = unit.properties["ActiveState"]
     attributes = "" if module.params["drop_in"] is None else unit.attributes()
-    foreign = unit.foreign() if module.params["exclusive"] else []
+    of_package = module.params["drop_in"] is not None
+    foreign = unit.foreign(of_package=of_package) if module.params["exclusive"] else []
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in foreign}
     stale = text != wanted_text or bool(attributes) or bool(foreign)
     if stale and not module.check_mode:

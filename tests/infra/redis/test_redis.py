@@ -92,6 +92,18 @@ def test_memory_is_limited(
 
 
 @pytest.mark.check(
+    id="REDIS-SETTINGS",
+    title="The running key-value store has the settings of its files: nobody changes them over a connection",
+    grade="observed on host",
+    remedy="Run apply: it writes the configuration and restarts the service.",
+)
+def test_settings_are_those_of_the_files(ask: Callable[[str], list[str]]) -> None:
+    limit = ask("config get maxmemory")[1]
+    # The value that it has: where this is let through, nothing becomes another.
+    assert ask(f"config set maxmemory {limit}")[0].startswith("NOPERM")
+
+
+@pytest.mark.check(
     id="REDIS-VOLATILE",
     title="Sessions and locks are never written to the disk",
     grade="observed on host",

@@ -62,7 +62,21 @@ def test_drop_ins_of_others_are_found_wherever_systemd_reads_them(
         (tmp_path / name).touch()
     unit = object.__new__(unit_current.Unit)
     unit.name, unit.properties = "db@17-main.service", {"Triggers": "job.service"}
-    assert [str(path.relative_to(tmp_path)) for path in unit.foreign()] == foreign
+    assert [str(path.relative_to(tmp_path)) for path in unit.foreign(of_package=True)] == foreign
+
+
+def test_unit_that_hides_the_one_of_a_package_is_foreign(unit_current: ModuleType, tmp_path: Path) -> None:
+    for name in ("etc/web.service", "run/web.service", "etc/else.service"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    unit = object.__new__(unit_current.Unit)
+    unit.name, unit.properties = "web.service", {}
+    hiding = [tmp_path / "etc/web.service", tmp_path / "run/web.service"]
+    assert unit.foreign(of_package=True) == hiding
+    assert unit.foreign(of_package=False) == [], "a unit of our own"
+    hiding[0].unlink()
+    hiding[0].symlink_to("/dev/null")
+    assert unit.foreign(of_package=True) == [hiding[1]], "a mask is lifted, not removed"
 
 
 def test_a_masked_unit_is_unmasked_first(unit_current: ModuleType) -> None:
