@@ -52,6 +52,8 @@ def host_variables(profile: Profile, service: JitsiService, name: str) -> dict[s
         }
     if name == media.turn_host(profile, service):
         found |= {"coturn_addresses": [host.address], "coturn_public_addresses": public}
+    if media.answers_acme(profile, name):
+        found["tls_acme_authenticator"] = "standalone"
     return found
 
 

@@ -53,6 +53,13 @@ def hostnames(profile: Profile, host: str) -> list[str]:
     return [*signalling, *([service.turn.hostname] if own_turn and service.turn.hostname else [])]
 
 
+def answers_acme(profile: Profile, host: str) -> bool:
+    """Whether a host answers an ACME authority by itself: it has a TURN server, and no web server that would."""
+    service = profile.services.meet
+    needs_certificate = service is not None and host == turn_host(profile, service)
+    return profile.tls.issuer == "acme" and needs_certificate and not _sites_on(profile, host)
+
+
 def check(profile: Profile) -> Iterator[Finding]:
     """Hold hosts, names and ports of media against the rest of the profile."""
     yield from _check_public_addresses(profile)
@@ -125,13 +132,6 @@ def _check_turn_hostname(profile: Profile, service: JitsiService) -> Iterator[Fi
                 f"{site.hostname} is the host name of service {site.name} already",
                 because=((*site.path, "hostname"), ("organisation", "domain")),
             )
-    if elsewhere and profile.tls.issuer == "acme" and not _sites_on(profile, turn_host(profile, service)):
-        yield Finding(
-            (*_TURN, "host"),
-            "has no web server, through which an ACME authority would see that the name is yours",
-            "Leave the TURN server on the service's host, place a site on that one, or choose another tls.issuer.",
-            because=(("tls", "issuer"), ("services",), ("portal",)),
-        )
 
 
 def _check_ports(profile: Profile, service: JitsiService) -> Iterator[Finding]:
@@ -145,6 +145,13 @@ def _check_ports(profile: Profile, service: JitsiService) -> Iterator[Finding]:
             f"{tls_port} is the web server's on host {name}, which serves {sites[0]}",
             "Choose 5349, or give the TURN server a host without sites (turn.host).",
             because=(*because, ("services",), ("portal",)),
+        )
+    elif tls_port == 80 and answers_acme(profile, name):
+        yield Finding(
+            (*_TURN, "tls_port"),
+            f"80 is where an ACME authority asks host {name} for the answer to its challenge",
+            "Choose 443 or 5349.",
+            because=(*because, ("tls", "issuer")),
         )
     elif tls_port == TURN_PORT or (host and tls_port == host.ssh.port):
         other = "TURN's without TLS" if tls_port == TURN_PORT else "the SSH server's"

@@ -75,6 +75,8 @@ def test_names_are_covered(host: Host, deployment: dict) -> None:
         for role in ("postgresql", "redis")
         if deployment[f"{role}_listen_addresses"]
     }
+    if deployment["coturn_addresses"]:
+        wanted.add(deployment["coturn_hostname"])
     wanted |= {name for item in deployment["tls_certificates"] for name in item["hostnames"]}
     assert wanted
     for name in wanted:
