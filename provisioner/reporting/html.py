@@ -7,11 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from provisioner.checks.result import Verdict
 from provisioner.reporting.report import RunReport
 from provisioner.reporting.summary import not_evidence, title
-
-_WORST_FIRST = (Verdict.FAIL, Verdict.NOT_ASSESSED, Verdict.WARN, Verdict.PASS)
 
 
 def render(report: RunReport) -> str:
@@ -29,7 +26,7 @@ def render(report: RunReport) -> str:
         warning=not_evidence(report),
         verdicts=report.verdicts(),
         pictures=_pictures(report),
-        checks=sorted(report.checks, key=lambda check: _WORST_FIRST.index(check.verdict)),
+        checks=report.checks_to_read(),
     )
 
 

@@ -102,7 +102,6 @@ def _changes(report: RunReport) -> Iterator[str]:
 
 
 def _checks(report: RunReport) -> Iterator[str]:
-    order = {Verdict.FAIL: 0, Verdict.NOT_ASSESSED: 1, Verdict.WARN: 2, Verdict.PASS: 3}
     yield from _table(
         "Checks",
         ("verdict", "id", "target", "promise", "evidence", "seen", "remedy"),
@@ -116,7 +115,7 @@ def _checks(report: RunReport) -> Iterator[str]:
                 check.actual,
                 "" if check.verdict is Verdict.PASS else check.remedy,
             )
-            for check in sorted(report.checks, key=lambda check: order[check.verdict])
+            for check in report.checks_to_read()
         ],
     )
 

@@ -18,6 +18,7 @@ from provisioner.errors import ExitCode, ProvisionerError
 from provisioner.sizing import Allotment, Budget
 
 FORMAT_VERSION = 1
+_WORST_FIRST = (Verdict.FAIL, Verdict.NOT_ASSESSED, Verdict.WARN, Verdict.PASS)
 #: So many last lines of a failed task are kept and shown.
 OUTPUT_LINES = 20
 #: The role of a task that belongs to no role.
@@ -160,6 +161,12 @@ class RunReport:
     def verdicts(self) -> dict[Verdict, int]:
         """Return how many checks came to each verdict, all verdicts named."""
         return {verdict: sum(check.verdict is verdict for check in self.checks) for verdict in Verdict}
+
+    def checks_to_read(self) -> list[Check]:
+        """Return the checks as people read them: the worst first, and what belongs together side by side."""
+        return sorted(
+            self.checks, key=lambda check: (_WORST_FIRST.index(check.verdict), check.target, check.id)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-like data."""

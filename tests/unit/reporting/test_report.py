@@ -11,7 +11,7 @@ from provisioner.engine import events
 from provisioner.engine.events import Outcome
 from provisioner.reporting.report import Recorder, RoleResult, RunReport, fold, from_dict, last_lines
 
-from .conftest import EVIL, HAPPENINGS, finish, task
+from .conftest import EVIL, HAPPENINGS, check, finish, task
 
 
 def test_counts_per_host_and_role(report: RunReport) -> None:
@@ -90,3 +90,9 @@ def test_what_is_no_report_is_refused(data: dict[str, object]) -> None:
 def test_last_lines_of_short_and_empty_texts() -> None:
     assert last_lines("") == ""
     assert last_lines("a\nb\n\n") == "a\nb"
+
+
+def test_checks_are_read_the_worst_first_and_by_name() -> None:
+    came = [("B", Verdict.PASS), ("D", Verdict.FAIL), ("A", Verdict.PASS), ("C", Verdict.NOT_ASSESSED)]
+    report = finish(fold([check(identity, verdict) for identity, verdict in came]))
+    assert [found.id for found in report.checks_to_read()] == ["D", "C", "A", "B"]
