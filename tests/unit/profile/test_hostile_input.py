@@ -51,7 +51,7 @@ def examine(content: bytes) -> tuple[Problem, ...]:
     return problems
 
 
-MANY = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @MANY

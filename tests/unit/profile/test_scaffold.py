@@ -129,7 +129,7 @@ def test_a_failure_on_the_way_leaves_no_half_deployment(tmp_path: Path, config: 
     assert not (tmp_path / "inventories/zonnedael").exists()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1, max_size=40))
 def test_any_name_is_written_so_that_it_reads_back(name: str) -> None:
     text = scaffold.render("zonnedael", Answers(name=name), Path("/x/password"))

@@ -42,7 +42,7 @@ def test_a_labelled_vault_is_read() -> None:
     assert vault.decrypt(labelled, "p") == TEXT
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.text(max_size=100), st.text(min_size=1, max_size=40))
 def test_round_trip(text: str, password: str) -> None:
     assert vault.decrypt(vault.encrypt(text, password), password) == text
@@ -57,7 +57,7 @@ def test_another_password_is_refused() -> None:
         vault.decrypt(vault.encrypt("a", "p"), "q")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_changed_vault_gives_no_other_text(data: st.DataObject) -> None:
     sealed = vault.encrypt("the text", "p")
@@ -86,7 +86,6 @@ def test_a_damaged_vault_is_refused() -> None:
             vault.decrypt(damaged, "p")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_refused(text: str) -> None:
     for tried in (text, "$ANSIBLE_VAULT;1.1;AES256\n" + text):
