@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,22 @@ from testinfra.host import Host
 from provisioner.checks.marker import declare_not_applicable, require_identities
 
 _ROLES = Path(__file__).parents[2] / "roles"
+# Runs on the host, with URL and HEADERS.
+_FETCH = """
+import json, urllib.error, urllib.request as web
+
+def answer():
+    try:
+        found = web.urlopen(web.Request(URL, headers=HEADERS), timeout=20)
+    except urllib.error.HTTPError as error:
+        found = error
+    except OSError as error:
+        return 0, {}, str(error)
+    headers = {name.lower(): value for name, value in found.headers.items()}
+    return found.status, headers, found.read().decode(errors="replace")
+
+print(json.dumps(answer()))
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,6 +85,35 @@ def exposure(host: Host, exposures: dict[tuple[str, str], float]) -> Callable[[s
         return exposures[key]
 
     return measure
+
+
+@pytest.fixture(scope="module")
+def run_python(host: Host) -> Callable[..., Any]:
+    """Runs a script on the host and gives what it prints as JSON; keywords become its constants.
+
+    What is handed over before the script, such as classes that it uses, goes before the constants.
+    """
+
+    def run(script: str, library: str = "", **constants: object) -> Any:
+        named = "".join(f"\n{name} = {value!r}" for name, value in constants.items())
+        answer = host.run("python3 -c %s", f"{library}{named}\n{script}")
+        if answer.failed:
+            print(answer.stderr)  # whole, for who works on the script; pytest shows it beside the failure
+            pytest.fail(answer.stderr.strip().rpartition("\n")[2])
+        return json.loads(answer.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def fetch(run_python: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, str], str]]:
+    """Gets a page as the host itself sees it: status, headers and text, or 0 and the reason where nobody answers."""
+
+    def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
+        status, received, text = run_python(_FETCH, URL=url, HEADERS=headers)
+        return status, received, text
+
+    return get
 
 
 @pytest.fixture

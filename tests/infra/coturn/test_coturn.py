@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -119,17 +117,10 @@ print(json.dumps(answers))
 
 
 @pytest.fixture(scope="module")
-def ask(host: Host, deployment: dict[str, Any]) -> Callable[..., Any]:
+def ask(run_python: Callable[..., Any], deployment: dict[str, Any]) -> Callable[..., Any]:
     """What a script says that talks to coturn on the host itself; keywords become its constants."""
-
-    def run(script: str, **constants: object) -> Any:
-        names = {"HOSTNAME": deployment["coturn_hostname"], **constants}
-        text = Path(turn.__file__).read_text() + "".join(
-            f"\n{name} = {value!r}" for name, value in names.items()
-        )
-        return json.loads(host.check_output(f"python3 -W ignore -c {shlex.quote(text + ON_HOST + script)}"))
-
-    return run
+    library, name = Path(turn.__file__).read_text(), deployment["coturn_hostname"]
+    return lambda script, **constants: run_python(ON_HOST + script, library, HOSTNAME=name, **constants)
 
 
 @pytest.mark.check(

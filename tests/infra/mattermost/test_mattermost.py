@@ -63,15 +63,11 @@ def settings(host: Host) -> dict[str, Any]:
     unit="mattermost.service",
 )
 def test_status(
-    host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
+    fetch: Callable[..., Any], deployment: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:
-    ping = "http://127.0.0.1:8065/api/v4/system/ping?get_server_status=true"
-    script = (
-        "import json, urllib.request as web\n"
-        f"answer = web.urlopen({ping!r}, timeout=20)\n"
-        "print(json.dumps([answer.headers['X-Version-Id'], json.load(answer)]))"
-    )
-    version, health = json.loads(host.check_output(f"python3 -c {shlex.quote(script)}"))
+    status, headers, text = fetch("http://127.0.0.1:8065/api/v4/system/ping?get_server_status=true")
+    assert status == 200, text
+    version, health = headers["x-version-id"], json.loads(text)
     record_property("actual", version)
     record_property("expected", deployment["mattermost_version"])
     assert version.startswith(f"{deployment['mattermost_version']}.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from testinfra.host import Host
 
 # systemd-analyze's exposure, 0 (shut in) to 10.
 HIGHEST_EXPOSURE = 1.5
-LIBRARY = (Path(__file__).parent / "meeting.py").read_text()
 
 TOKENS = """
 meeting = Meeting(DOMAIN)
@@ -97,15 +94,10 @@ print(json.dumps(services))
 
 
 @pytest.fixture(scope="module")
-def ask(host: Host, deployment: dict[str, Any]) -> Callable[..., Any]:
+def ask(run_python: Callable[..., Any], deployment: dict[str, Any]) -> Callable[..., Any]:
     """What a script says that talks to Prosody on the host itself; keywords become its constants."""
-
-    def run(script: str, **constants: object) -> Any:
-        names = {"DOMAIN": deployment["prosody_domain"], **constants}
-        text = LIBRARY + "".join(f"\n{name} = {value!r}" for name, value in names.items()) + script
-        return json.loads(host.check_output(f"python3 -c {shlex.quote(text)}"))
-
-    return run
+    library, domain = (Path(__file__).parent / "meeting.py").read_text(), deployment["prosody_domain"]
+    return lambda script, **constants: run_python(script, library, DOMAIN=domain, **constants)
 
 
 @pytest.mark.check(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from provisioner.checks.browser import Browser, pin, start
 from provisioner.checks.outside import WebTarget
 
 HOSTNAME = "cloud.zonnedael.example"
@@ -106,6 +111,31 @@ def wait_for(port: int, process: subprocess.Popen[bytes] | None = None) -> None:
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     """Certificates as the tls role makes them."""
     return issue(tmp_path_factory.mktemp("chain"))
+
+
+@contextmanager
+def serving(chain: Chain, handler: type[BaseHTTPRequestHandler]) -> Iterator[WebTarget]:
+    """Serve over TLS on loopback."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain.certificate, chain.key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port)
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def browsing(web: WebTarget) -> Iterator[Browser]:
+    """Run a browser that reaches the server and trusts its key."""
+    # pytest's folders have long names, and Chromium's sockets may not.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        start(Path(folder), {HOSTNAME: "127.0.0.1"}, [pin(web)]) as browser,
+    ):
+        yield browser
 
 
 @pytest.fixture

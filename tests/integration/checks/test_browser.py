@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from provisioner.checks.browser import Browser, BrowserFailed, find, pin, start
+from provisioner.checks.browser import Browser, BrowserFailed, find, pin
 from provisioner.checks.outside import WebTarget
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.album import Album
 from provisioner.checks.use.pages import Page, describe_look, judge_requests, look
 
-from .conftest import HOSTNAME, Chain, issue
+from .conftest import HOSTNAME, Chain, browsing, issue, serving
 
 pytestmark = pytest.mark.skipif(not find(), reason="not assessed: there is no Chromium on this computer")
 
@@ -56,23 +55,13 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def web(chain: Chain) -> Iterator[WebTarget]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain.certificate, chain.key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port)
-    server.shutdown()
-    server.server_close()
+    with serving(chain, Handler) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
 def browser(web: WebTarget) -> Iterator[Browser]:
-    # pytest's folders have long names, and Chromium's sockets may not.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        start(Path(folder), {HOSTNAME: "127.0.0.1"}, [pin(web)]) as browser,
-    ):
+    with browsing(web) as browser:
         yield browser
 
 
@@ -130,19 +119,11 @@ def test_what_a_page_keeps_is_not_there_for_another_tab(browser: Browser, web: W
 
 def test_a_certificate_whose_key_is_not_known_is_an_error(browser: Browser, chain: Chain) -> None:
     other = issue(chain.ca.parent / "another")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(other.certificate, other.key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with serving(other, Handler) as web:
         with browser.tab() as tab, pytest.raises(BrowserFailed, match="ERR_CERT_AUTHORITY_INVALID"):
-            tab.open(f"https://{HOSTNAME}:{server.server_port}/good?jwt=secret")
+            tab.open(f"https://{HOSTNAME}:{web.port}/good?jwt=secret")
         with pytest.raises(NoEvidence, match="certificate verify failed"):
-            pin(WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port))
-    finally:
-        server.shutdown()
-        server.server_close()
+            pin(replace(web, ca_file=chain.ca))
 
 
 def test_a_name_that_is_not_the_deployments_is_not_resolved(browser: Browser) -> None:

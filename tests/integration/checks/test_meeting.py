@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-import ssl
 import subprocess
-import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import pytest
 
-from provisioner.checks.browser import Browser, find, pin, start
+from provisioner.checks.browser import Browser, find
 from provisioner.checks.outside import WebTarget
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.album import Album
 from provisioner.checks.use.meet import hold_meeting
 from provisioner.checks.use.pages import judge_requests
 
-from .conftest import HOSTNAME, Chain, free_port, wait_for
+from .conftest import HOSTNAME, Chain, browsing, free_port, serving, wait_for
 
 # Seconds after which a meeting that must not succeed is given up, the first that suffice; computers differ.
 PATIENCE = (12, 40, 180)
@@ -72,23 +70,13 @@ class Meeting(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def web(chain: Chain) -> Iterator[WebTarget]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain.certificate, chain.key)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Meeting)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    yield WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port)
-    server.shutdown()
-    server.server_close()
+    with serving(chain, Meeting) as target:
+        yield target
 
 
 @pytest.fixture
 def browser(web: WebTarget) -> Iterator[Browser]:
-    # pytest's folders have long names, and Chromium's sockets may not.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        start(Path(folder), {HOSTNAME: "127.0.0.1"}, [pin(web)]) as browser,
-    ):
+    with browsing(web) as browser:
         yield browser
 
 
