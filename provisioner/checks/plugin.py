@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from provisioner.errors import HostUnreachable
 REACHABLE_ID = "HOST-REACHABLE"
 _JOURNAL_LINES = 20
 _JOURNAL_UNITS = 3
+# What pytest writes between the lines of a failed comparison, for who sits at its command line.
+_ADVICE = re.compile(r"^\s*(Use -v|Omitting \d+ identical items|Full diff)")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -146,8 +149,9 @@ class Reporter:
 
 
 def _first_words(error: BaseException) -> str:
-    """Return what an assertion says, without the source lines that pytest adds for terminals."""
-    return str(error).strip() or "the assertion does not hold"
+    """Return what an assertion says, without pytest's advice to who runs pytest."""
+    said = [line for line in str(error).strip().splitlines() if not _ADVICE.search(line)]
+    return "\n".join(said) or "the assertion does not hold"
 
 
 def _parameters(item: pytest.Item, host: str) -> str:

@@ -72,7 +72,7 @@ def _lines(report: RunReport, diffs: bool) -> Iterator[str]:
             if check.verdict is not Verdict.PASS:
                 yield f"  {check.verdict.value:<13} {check.id}  {check.target}: {check.title}"
                 if check.actual:
-                    yield f"      seen: {check.actual}"
+                    yield "      seen: " + check.actual.replace("\n", "\n        ")
                 if check.remedy:
                     yield f"      remedy: {check.remedy}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -114,6 +115,15 @@ def fetch(run_python: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, 
         return status, received, text
 
     return get
+
+
+@pytest.fixture(scope="session")
+def java_deadline() -> float:
+    """When programs in Java have had their time to start and to log in, as ``time.monotonic`` counts.
+
+    One for all tests of a session: where each waited in vain by itself, the session would not come to its end.
+    """
+    return time.monotonic() + 60
 
 
 @pytest.fixture

@@ -11,35 +11,17 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+ADDRESS = "http://127.0.0.1:8888"
 CONFIG = "/etc/jitsi/jicofo/jicofo.conf"
 TRUSTSTORE = "/etc/jitsi/jicofo/truststore.jks"
 # systemd-analyze's exposure in tenths, 0 (shut in) to 100.
 HIGHEST_EXPOSURE = 15
-# Seconds that Java may take to start and to log in.
-PATIENCE = 60
 
 
-def ask(host: Host, path: str) -> tuple[int, str]:
-    """Status and text of an answer of Jicofo's; 0 where nobody answers."""
-    script = (
-        "import urllib.error, urllib.request as web\n"
-        "try:\n"
-        f"    answer = web.urlopen('http://127.0.0.1:8888{path}', timeout=20)\n"
-        "except urllib.error.HTTPError as error:\n"
-        "    answer = error\n"
-        "except OSError as error:\n"
-        "    raise SystemExit(f'0 {error}')\n"
-        "print(answer.status, answer.read().decode())"
-    )
-    result = host.run(f"python3 -c {shlex.quote(script)}")
-    status, _, text = (result.stdout or result.stderr).partition(" ")
-    return int(status), text.strip()
-
-
-def bridges(host: Host) -> tuple[float, float]:
+def bridges(fetch: Callable[..., Any]) -> tuple[float, float]:
     """How many videobridges Jicofo knows, and how many of them it would send people to."""
     count = "jitsi_jicofo_bridge_selector_bridge_count"
-    numbers = dict(re.findall(rf"^({count}\w*) ([\d.]+)$", ask(host, "/metrics")[1], re.MULTILINE))
+    numbers = dict(re.findall(rf"^({count}\w*) ([\d.]+)$", fetch(f"{ADDRESS}/metrics")[2], re.MULTILINE))
     return float(numbers.get(count, 0)), float(numbers.get(f"{count}_operational", 0))
 
 
@@ -50,12 +32,13 @@ def bridges(host: Host) -> tuple[float, float]:
     remedy="`journalctl -u jicofo` says what hinders it; without a videobridge see `journalctl -u jitsi-videobridge2`.",
     unit="jicofo.service",
 )
-def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) -> None:
-    end = time.monotonic() + PATIENCE
-    while (answer := ask(host, "/about/health"))[0] != 200 and time.monotonic() < end:
+def test_is_healthy(
+    fetch: Callable[..., Any], java_deadline: float, record_property: Callable[[str, object], None]
+) -> None:
+    while (page := fetch(f"{ADDRESS}/about/health"))[0] != 200 and time.monotonic() < java_deadline:
         time.sleep(1)
-    record_property("actual", f"{answer[0]} {answer[1]}".strip())
-    assert answer[0] == 200
+    record_property("actual", f"{page[0]} {page[2]}".strip())
+    assert page[0] == 200, page[2]
 
 
 @pytest.mark.check(
@@ -65,12 +48,13 @@ def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) 
     remedy="`journalctl -u jitsi-videobridge2` on the host of the missing one says what hinders it.",
     unit="jicofo.service",
 )
-def test_bridges_are_operational(host: Host, record_property: Callable[[str, object], None]) -> None:
+def test_bridges_are_operational(
+    fetch: Callable[..., Any], java_deadline: float, record_property: Callable[[str, object], None]
+) -> None:
     # Jicofo counts anew every half a minute.
-    end = time.monotonic() + PATIENCE
     while True:
-        total, operational = bridges(host)
-        if 1 <= total == operational or time.monotonic() > end:
+        total, operational = bridges(fetch)
+        if 1 <= total == operational or time.monotonic() > java_deadline:
             break
         time.sleep(2)
     record_property("actual", f"{operational:.0f} of {total:.0f}")

@@ -12,32 +12,12 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+ADDRESS = "http://127.0.0.1:8080"
 CONFIG = "/etc/jitsi/videobridge/jvb.conf"
 TRUSTSTORE = "/etc/jitsi/videobridge/truststore.jks"
 UNIT = "jitsi-videobridge2.service"
 # systemd-analyze's exposure in tenths, 0 (shut in) to 100.
 HIGHEST_EXPOSURE = 15
-# Seconds that Java may take to start and to log in.
-PATIENCE = 60
-
-
-def ask(host: Host, path: str) -> tuple[int, str]:
-    """Status and text of an answer of the videobridge's; 0 where nobody answers."""
-    script = (
-        "import urllib.error, urllib.request as web\n"
-        "try:\n"
-        # Its numbers are for those alone who say which kind they take.
-        f"    request = web.Request('http://127.0.0.1:8080{path}', headers={{'Accept': 'text/plain'}})\n"
-        "    answer = web.urlopen(request, timeout=20)\n"
-        "except urllib.error.HTTPError as error:\n"
-        "    answer = error\n"
-        "except OSError as error:\n"
-        "    raise SystemExit(f'0 {error}')\n"
-        "print(answer.status, answer.read().decode())"
-    )
-    result = host.run(f"python3 -c {shlex.quote(script)}")
-    status, _, text = (result.stdout or result.stderr).partition(" ")
-    return int(status), text.strip()
 
 
 @pytest.mark.check(
@@ -47,12 +27,13 @@ def ask(host: Host, path: str) -> tuple[int, str]:
     remedy="`journalctl -u jitsi-videobridge2` says what hinders it.",
     unit=UNIT,
 )
-def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) -> None:
-    end = time.monotonic() + PATIENCE
-    while (answer := ask(host, "/about/health"))[0] != 200 and time.monotonic() < end:
+def test_is_healthy(
+    fetch: Callable[..., Any], java_deadline: float, record_property: Callable[[str, object], None]
+) -> None:
+    while (page := fetch(f"{ADDRESS}/about/health"))[0] != 200 and time.monotonic() < java_deadline:
         time.sleep(1)
-    record_property("actual", f"{answer[0]} {answer[1]}".strip())
-    assert answer[0] == 200
+    record_property("actual", f"{page[0]} {page[2]}".strip())
+    assert page[0] == 200, page[2]
 
 
 @pytest.mark.check(
@@ -62,14 +43,18 @@ def test_is_healthy(host: Host, record_property: Callable[[str, object], None]) 
     remedy="`journalctl -u jitsi-videobridge2` says why Prosody does not let it in.",
     unit=UNIT,
 )
-def test_has_joined(host: Host, record_property: Callable[[str, object], None]) -> None:
+def test_has_joined(
+    fetch: Callable[..., Any], java_deadline: float, record_property: Callable[[str, object], None]
+) -> None:
     # Its health does not say it, and the numbers are fresh every few seconds.
-    end, joined = time.monotonic() + PATIENCE, "none"
-    while joined != "1.0" and time.monotonic() < end:
-        found = re.search(r"^jitsi_jvb_mucs_joined ([\d.]+)$", ask(host, "/metrics")[1], re.MULTILINE)
+    while True:
+        # Who asks has to say which kind of numbers it takes.
+        numbers = fetch(f"{ADDRESS}/metrics", Accept="text/plain")[2]
+        found = re.search(r"^jitsi_jvb_mucs_joined ([\d.]+)$", numbers, re.MULTILINE)
         joined = found[1] if found else "none"
-        if joined != "1.0":
-            time.sleep(1)
+        if joined == "1.0" or time.monotonic() > java_deadline:
+            break
+        time.sleep(1)
     record_property("actual", joined)
     assert joined == "1.0"
 

@@ -217,3 +217,55 @@ def test_closing_ends_a_session_that_never_began(run: Run, tmp_path: Path) -> No
     )
     stream.close()
     assert list(stream) == []
+
+
+def test_scripts_on_the_host_take_constants_and_say_why_they_fail(run: Run) -> None:
+    checks = run(
+        """
+        @A
+        def test_a(run_python):
+            library = "import json\\ntwice = 'ab'.__mul__"
+            assert run_python("print(json.dumps([twice(X), Y]))", library, X=2, Y="'") == ["abab", "'"]
+
+        @B
+        def test_b(run_python):
+            run_python("raise ValueError('this is why')")
+
+        @C
+        def test_c(fetch):
+            assert fetch("http://127.0.0.1:1/") == (0, {}, "<urlopen error [Errno 111] Connection refused>")
+        """
+    )
+    assert [check.verdict for check in checks] == [Verdict.PASS, Verdict.FAIL, Verdict.PASS], checks
+    assert checks[1].actual == "ValueError: this is why"
+
+
+def test_all_that_wait_for_java_wait_for_the_same_time(run: Run) -> None:
+    checks = run(
+        """
+        import time
+        seen = []
+
+        @A
+        def test_a(java_deadline):
+            seen.append(java_deadline)
+            assert 0 < java_deadline - time.monotonic() <= 60
+
+        @B
+        def test_b(java_deadline):
+            assert seen == [java_deadline]
+        """
+    )
+    assert [check.verdict for check in checks] == [Verdict.PASS, Verdict.PASS], checks
+
+
+def test_what_a_check_saw_is_told_without_advice_to_programmers(run: Run) -> None:
+    [check] = run(
+        """
+        @A
+        def test_a():
+            assert {"a": 1, "b": list(range(9))} == {"a": 1, "b": []}
+        """
+    )
+    assert "Differing items" in check.actual
+    assert "-v" not in check.actual

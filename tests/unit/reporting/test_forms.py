@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from provisioner.checks.result import Verdict
 from provisioner.reporting import html, junit, markdown
 from provisioner.reporting.report import RunReport
 from provisioner.reporting.summary import not_evidence, summarize, title
@@ -137,6 +138,12 @@ def test_summary_for_people(report: RunReport) -> None:
     assert "remedy: mend it" in text
     assert "      -a\n      +b\n" in text
     assert "A-PASS" not in text
+
+
+def test_all_lines_of_what_was_seen_stand_under_each_other(report: RunReport) -> None:
+    [failed] = [check for check in report.checks if check.verdict is Verdict.FAIL]
+    text = summarize(replace(report, checks=(replace(failed, actual="one\ntwo"),)))
+    assert "      seen: one\n        two\n" in text
 
 
 def test_the_columns_of_the_summary_are_as_wide_as_the_longest_name(report: RunReport) -> None:
