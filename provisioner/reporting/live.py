@@ -8,6 +8,7 @@ from typing import TextIO
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -102,8 +103,8 @@ class LiveRenderer:
                 f"[{style}]{task.outcome:<7}[/] {escape(task.host)}  {name}  [dim]{task.seconds:.1f} s[/]"
             )
         if task.outcome in (Outcome.FAILED, Outcome.UNREACHABLE):
-            for line in [*task.message.splitlines(), *last_lines(task.output).splitlines()]:
-                self._print(f"          {escape(line)}")
+            self._print_under(task.message)
+            self._print_under(last_lines(task.output))
 
     def _check(self, check: Check) -> None:
         self._checked += 1
@@ -112,11 +113,14 @@ class LiveRenderer:
             self._print(
                 f"[{style}]{check.verdict.value}[/] {check.id} {escape(check.target)}: {escape(check.title)}"
             )
-            if check.actual:
-                self._print(f"          {escape(check.actual)}")
+            self._print_under(check.actual)
 
     def _print(self, markup: str) -> None:
         self._console.print(Text.from_markup(markup))
+
+    def _print_under(self, text: str) -> None:
+        if text:
+            self._console.print(Padding(Text(text), (0, 0, 0, 10), expand=False))
 
     def _frame(self) -> RenderableType:
         now = time.time()

@@ -47,8 +47,8 @@ class PlainRenderer:
                 self._plain(f"  {happening.application} {happening.version} from {happening.origin}")
             case Check() if happening.verdict is not Verdict.PASS:
                 self._plain(f"  {happening.verdict}  {happening.id}  {happening.target}: {happening.title}")
-                if happening.actual:
-                    self._plain(f"      {happening.actual}")
+                for line in happening.actual.splitlines():
+                    self._plain(f"      {line}")
         self._stream.flush()
 
     def close(self) -> None:

@@ -24,8 +24,10 @@ def test_plain_is_one_line_each_with_seconds() -> None:
     renderer = PlainRenderer(stream)
     for happening in HAPPENINGS:
         renderer.add(happening)
+    renderer.add(check("E-FAIL", Verdict.FAIL, "one\ntwo"))
     renderer.close()
     text = stream.getvalue()
+    assert "               one\n               two\n" in text
     assert "    0.0s apply lab, run r1\n" in text
     assert "    2.0s releases done: nextcloud 34.0.1\n" in text
     assert "   10.0s   changed  main  nginx | Configure  (2.0 s)\n" in text
@@ -59,13 +61,16 @@ def test_live_shows_what_changed_and_leaves_the_terminal_alone() -> None:
         renderer.add(
             events.Progressed(time=1.0, text="downloading", done=5_000_000, total=10_000_000, unit="bytes")
         )
-        renderer.add(check("E-[bold]", Verdict.FAIL, "[/] markup in what was seen"))
+        renderer.add(check("E-[bold]", Verdict.FAIL, "[/] markup in what was seen\nand a second line"))
     finally:
         renderer.close()
     text = stream.getvalue()
     assert "Configure" in text
     assert "line 29" in text
-    assert "[/] markup in what was seen" in text
+    assert [line.rstrip() for line in text.splitlines() if "what was seen" in line or "second" in line] == [
+        "          [/] markup in what was seen",
+        "          and a second line",
+    ]
 
 
 def test_live_survives_being_closed_before_it_began() -> None:
