@@ -109,9 +109,9 @@ def test_sockets_are_the_declared_ones(
 
 @pytest.mark.check(
     id="HOST-UNITS",
-    title="Every unit of the stack on this host is active, and starts with the host",
+    title="Every unit of the stack on this host is active, starts with the host, and is started again whatever ends it",
     grade="observed on host",
-    remedy="Run `sovstack apply`; it enables and starts them. `journalctl -u UNIT` says why one does not stay up.",
+    remedy="Run `sovstack apply`; it enables, starts and sets them up. `journalctl -u UNIT` says why one is down.",
 )
 def test_units_are_active(
     host: Host,
@@ -122,12 +122,17 @@ def test_units_are_active(
     if not units:
         not_applicable("no role declares a unit")
     shown = host.check_output(
-        f"systemctl show --property=Id,ActiveState,UnitFileState {' '.join(units)}"
+        "systemctl show --property=Id,ActiveState,UnitFileState,Type,Restart,StartLimitIntervalUSec "
+        + " ".join(units)
     ).split("\n\n")
-    states = {}
+    states, given_up = {}, []
     for block in shown:
         properties = dict(line.partition("=")[::2] for line in block.splitlines())
         states[properties["Id"]] = (properties["ActiveState"], properties["UnitFileState"])
+        # Timers, and what loads something and ends, have nothing that could be killed.
+        lasting = properties["Id"].endswith(".service") and properties["Type"] != "oneshot"
+        if lasting and (properties["Restart"], properties["StartLimitIntervalUSec"]) != ("always", "0"):
+            given_up.append(properties["Id"])
     record_property(
         "actual", ", ".join(f"{unit} {' '.join(state)}" for unit, state in sorted(states.items()))
     )
@@ -138,6 +143,7 @@ def test_units_are_active(
         if state[0] not in ("active", "reloading") or state[1] in ("", "disabled", "masked", "masked-runtime")
     }
     assert not wrong
+    assert not given_up, f"systemd would give up {', '.join(given_up)}"
 
 
 @pytest.mark.check(

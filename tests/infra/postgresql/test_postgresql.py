@@ -43,7 +43,7 @@ def test_unit_runs_shut_in(
 ) -> None:
     assert host.check_output("systemctl is-active %s", unit) == "active"
     assert host.service("postgresql").is_enabled
-    assert host.check_output("systemctl show --property=Restart --value %s", unit) == "on-failure"
+    assert host.check_output("systemctl show --property=Restart --value %s", unit) == "always"
     record_property("actual", f"exposure {exposure(unit)}")
     assert exposure(unit) <= HIGHEST_EXPOSURE
 
