@@ -43,6 +43,9 @@ def _serve(pipe: Path, password: bytes, closing: threading.Event) -> None:
             return
         with contextlib.suppress(BrokenPipeError):
             os.write(writer, password)
+        # The next reader gets a pipe of its own: this one may take its time to meet the end, and must not meet the
+        # password a second time instead.
+        another = pipe.with_name(f"{pipe.name}.next")
+        os.mkfifo(another, 0o600)
+        another.replace(pipe)
         os.close(writer)
-        # The reader must meet the end of the pipe before the next turn opens it again.
-        closing.wait(_POLL_SECONDS * 10)

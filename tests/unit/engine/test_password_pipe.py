@@ -31,3 +31,10 @@ def test_is_gone_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(KeyError), serve_password(tmp_path / "pipe", "x"):
         raise KeyError
     assert not (tmp_path / "pipe").exists()
+
+
+def test_a_slow_reader_gets_the_password_once(tmp_path: Path) -> None:
+    with serve_password(tmp_path / "pipe", "geheim 1") as pipe, pipe.open("rb", buffering=0) as reader:
+        begin = reader.read(1)
+        time.sleep(0.5)
+        assert (begin + reader.read()).decode() == "geheim 1"
