@@ -18,12 +18,17 @@ _output = click.option(
 )
 
 
+# Where Debian keeps the programs for root, and where a shell of `su` does not look.
+_ROOTS_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
 @click.group()
 def lab() -> None:
     """Debian machines on this computer, to try it all without owning a server.
 
     Needs root. Machines survive this command; `down` removes them without a trace.
     """
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{_ROOTS_PROGRAMS}"
 
 
 @lab.command()

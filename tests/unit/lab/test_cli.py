@@ -15,6 +15,7 @@ from provisioner.lab.record import Lab, Machine
 @pytest.fixture(autouse=True)
 def recorded_lab(monkeypatch, tmp_path):
     monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")  # as in a shell of `su`
     monkeypatch.setattr(keys, "host_public_key", lambda lab, number: f"ssh-ed25519 KEY{number}")
     machines = {number: Machine(number, 13, "/image", "s") for number in (1, 2)}
     record.save(Lab("zonnedael", 7, machines))
@@ -39,6 +40,11 @@ def test_list_as_text_is_a_table():
     lines = CliRunner().invoke(command, ["list"]).stdout.splitlines()
     assert lines[0].split("  ")[0] == "LAB"
     assert lines[2].split() == ["zonnedael", "2", "zonnedael-2", "10.77.7.12", "Debian", "13", "stopped"]
+
+
+def test_the_programs_for_root_are_found_in_a_shell_of_su():
+    assert CliRunner().invoke(command, ["list"]).exit_code == 0
+    assert os.environ["PATH"] == "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @pytest.mark.parametrize(
