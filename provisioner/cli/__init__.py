@@ -121,8 +121,16 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _open_closed_streams() -> None:
+    """Lead the standard streams that the caller closed nowhere, so that no file opened later takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  open until the program ends
+
+
 def main() -> NoReturn:
     """Be the ``sovstack`` program."""
+    _open_closed_streams()
     # A terminated run, and one whose terminal went away, ends as tidily as one stopped by Ctrl-C.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup stays nohup

@@ -87,6 +87,23 @@ def test_wrong_usage_is_64_with_a_place_to_look(
     assert said.out == ""
 
 
+@pytest.mark.parametrize(
+    ("closed", "arguments", "code"),
+    [
+        (">&-", ["validate", str(EXAMPLE)], ExitCode.DONE),
+        ("2>&-", ["nonsense"], ExitCode.USAGE),
+        ("<&-", ["destroy", str(EXAMPLE)], ExitCode.USAGE),
+    ],
+)
+def test_a_closed_stream_is_no_internal_error(closed: str, arguments: list[str], code: int) -> None:
+    program = [sys.executable, "-m", "provisioner", *arguments]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "internal error" not in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["lab"], ["releases"], ["meet"]])
 def test_without_a_command_there_is_help_and_no_error(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
