@@ -21,14 +21,17 @@ BINDING, ALLOCATE, REFRESH, CREATE_PERMISSION = 0x0001, 0x0003, 0x0004, 0x0008
 SEND_INDICATION, DATA_INDICATION = 0x0016, 0x0017
 SUCCESS_CLASS, ERROR_CLASS = 0x0100, 0x0110
 USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, REALM, NONCE = 0x0006, 0x0008, 0x0009, 0x0014, 0x0015
-LIFETIME, XOR_PEER_ADDRESS, DATA, XOR_RELAYED_ADDRESS, REQUESTED_TRANSPORT = (
+LIFETIME, XOR_PEER_ADDRESS, DATA, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = (
     0x000D,
     0x0012,
     0x0013,
     0x0016,
-    0x0019,
+    0x0017,
 )
-XOR_MAPPED_ADDRESS = 0x0020
+REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS = 0x0019, 0x0020
+# Addresses that are hidden from routers which would translate them.
+HIDDEN = (XOR_PEER_ADDRESS, XOR_RELAYED_ADDRESS, XOR_MAPPED_ADDRESS)
+FAMILIES = {4: 1, 6: 2}  # by the version of IP
 UNAUTHORIZED = 401
 UDP_PROTOCOL_NUMBER = 17
 _HEADER_BYTES = 20
@@ -109,16 +112,23 @@ class TurnClient:
         """Return the address under which the server sees this client (STUN, without credentials)."""
         return _unpack_address(self._request(BINDING, [])[XOR_MAPPED_ADDRESS])
 
-    def allocate(self, username: str, password: str) -> Address:
+    def allocate(self, username: str, password: str, *, version: int | None = None) -> Address:
         """Return the address that the server relays from.
+
+        Args:
+            username: Who it is.
+            password: That one's.
+            version: Of IP, 4 or 6; without it the server chooses, as it does for browsers.
 
         Raises:
             TurnRefused: The credentials are not right, or no more is given.
             OSError: No answer in time.
         """
-        transport = (REQUESTED_TRANSPORT, bytes([UDP_PROTOCOL_NUMBER, 0, 0, 0]))
+        wish = [(REQUESTED_TRANSPORT, bytes([UDP_PROTOCOL_NUMBER, 0, 0, 0]))]
+        if version is not None:
+            wish.append((REQUESTED_ADDRESS_FAMILY, bytes([FAMILIES[version], 0, 0, 0])))
         try:
-            self._request(ALLOCATE, [transport])
+            self._request(ALLOCATE, wish)
         except TurnRefused as refusal:
             if refusal.code != UNAUTHORIZED:
                 raise
@@ -129,7 +139,7 @@ class TurnClient:
             b":".join((username.encode(), self._realm, password.encode())), usedforsecurity=False
         ).digest()
         try:
-            return _unpack_address(self._request(ALLOCATE, [transport])[XOR_RELAYED_ADDRESS])
+            return _unpack_address(self._request(ALLOCATE, wish)[XOR_RELAYED_ADDRESS])
         except TurnRefused:
             self._login = ()
             raise
@@ -186,7 +196,8 @@ class TurnClient:
         offset = _HEADER_BYTES
         while offset < _HEADER_BYTES + length:
             name, size = struct.unpack("!HH", message[offset : offset + 4])
-            attributes[name] = message[offset + 4 : offset + 4 + size]
+            value = message[offset + 4 : offset + 4 + size]
+            attributes[name] = _hide(value, message) if name in HIDDEN else value
             offset += 4 + size + -size % 4
         return kind, message[8:_HEADER_BYTES], attributes
 
@@ -202,24 +213,32 @@ class TurnClient:
 
 def _pack(kind: int, transaction: bytes, attributes: list[tuple[int, bytes]], key: bytes = b"") -> bytes:
     """Return a message; with a key it ends with its integrity, whose length counts before it is made."""
-    body = b"".join(
-        struct.pack("!HH", name, len(value)) + value + bytes(-len(value) % 4) for name, value in attributes
-    )
+
+    def header(length: int) -> bytes:
+        return struct.pack("!HHI", kind, length, MAGIC_COOKIE) + transaction
+
+    body = b""
+    for name, value in attributes:
+        content = _hide(value, header(0)) if name in HIDDEN else value
+        body += struct.pack("!HH", name, len(content)) + content + bytes(-len(content) % 4)
     if key:
-        header = struct.pack("!HHI", kind, len(body) + 24, MAGIC_COOKIE) + transaction
-        body += struct.pack("!HH", MESSAGE_INTEGRITY, 20) + hmac.digest(key, header + body, "sha1")
-    return struct.pack("!HHI", kind, len(body), MAGIC_COOKIE) + transaction + body
+        digest = hmac.digest(key, header(len(body) + 24) + body, "sha1")
+        body += struct.pack("!HH", MESSAGE_INTEGRITY, len(digest)) + digest
+    return header(len(body)) + body
+
+
+def _hide(value: bytes, message: bytes) -> bytes:
+    """Return an address hidden by its message's cookie and transaction, as STUN does; twice, and it is plain again."""
+    mask = message[4:_HEADER_BYTES]
+    return value[:2] + bytes(one ^ other for one, other in zip(value[2:], mask[:2] + mask, strict=False))
 
 
 def _pack_address(address: Address) -> bytes:
-    """Return an IPv4 address and a port, as STUN hides them from meddling routers."""
-    packed = int(ipaddress.IPv4Address(address[0])) ^ MAGIC_COOKIE
-    return struct.pack("!BBHI", 0, 1, address[1] ^ (MAGIC_COOKIE >> 16), packed)
+    """Return an address and a port as they are before they are hidden."""
+    host = ipaddress.ip_address(address[0])
+    return struct.pack("!BBH", 0, FAMILIES[host.version], address[1]) + host.packed
 
 
 def _unpack_address(value: bytes) -> Address:
-    """Return the IPv4 address and port that `_pack_address` packs."""
-    _, family, port, packed = struct.unpack("!BBHI", value[:8])
-    if family != 1:
-        raise ValueError("the server answers with an IPv6 address")
-    return str(ipaddress.IPv4Address(packed ^ MAGIC_COOKIE)), port ^ (MAGIC_COOKIE >> 16)
+    """Return the address and port that `_pack_address` packs."""
+    return str(ipaddress.ip_address(value[4:])), int.from_bytes(value[2:4], "big")

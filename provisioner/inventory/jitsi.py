@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from provisioner.inventory.model import ReleaseRef
@@ -51,10 +52,19 @@ def host_variables(profile: Profile, service: JitsiService, name: str) -> dict[s
             "jitsi_videobridge_public_addresses": public,
         }
     if name == media.turn_host(profile, service):
-        found |= {"coturn_addresses": [host.address], "coturn_public_addresses": public}
+        # A router translates addresses of one family; one of the other family is the host's own, beside its address.
+        translated, own = _by_family(host.address, public)
+        found |= {"coturn_addresses": [host.address, *own], "coturn_public_addresses": translated}
     if media.answers_acme(profile, name):
         found["tls_acme_authenticator"] = "standalone"
     return found
+
+
+def _by_family(address: str, others: list[str]) -> tuple[list[str], list[str]]:
+    """Return those of some addresses that are of the same family as ``address``, and those that are not."""
+    version = ip_address(address).version
+    same = [other for other in others if ip_address(other).version == version]
+    return same, [other for other in others if other not in same]
 
 
 def _signalling(profile: Profile, service: JitsiService) -> dict[str, Any]:

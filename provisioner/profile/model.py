@@ -109,8 +109,8 @@ class Host(Part):
     public_addresses: Annotated[tuple[IpAddress, ...], AfterValidator(values.refuse_repetition)] = Field(
         (),
         description=(
-            "IPv4 and IPv6 address by which people elsewhere reach it, where NAT makes them others than `address`; for "
-            "the media of `meet`."
+            "IPv4 and IPv6 address by which people elsewhere reach it: a router's, where NAT makes it another than "
+            "`address`, and of the other family the host's own; for the media of `meet`."
         ),
     )
     debian: Literal[12, 13] | None = Field(

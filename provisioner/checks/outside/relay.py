@@ -21,7 +21,10 @@ _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _SECONDS = 60  # how long the credentials of a check hold
 _MEDIA_SECONDS = 2.0
 # Of this computer, of networks that a host may stand in, and of clouds: nobody may be led there.
-_PRIVATE = ("127.0.0.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "169.254.169.254")
+_PRIVATE = {
+    4: ("127.0.0.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "169.254.169.254"),
+    6: ("::1", "fdff:ffff:ffff::fe", "fe80::fe"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,16 @@ def check_media(target: MediaTarget) -> Finding:
 
 
 def _check(target: RelayTarget, connect: Callable[[], TurnClient]) -> Finding:
-    if ip_address(target.web.address).version != 4:
-        raise NoEvidence(f"{target.web.address}: this check speaks to TURN over IPv4 only")
-    peers = [peer for peer in target.peers if ip_address(peer).version == 4]
+    version = ip_address(target.web.address).version
+    peers = [peer for peer in target.peers if ip_address(peer).version == version]
+    denied = [address for address in _PRIVATE[version] if address not in peers]
     try:
-        problems = [*_refused_credentials(target, connect), *_peers(target, connect, peers)]
+        problems = [*_refused_credentials(target, connect), *_peers(target, connect, peers, denied)]
     except ssl.SSLCertVerificationError as error:
         problems = [f"its certificate is not trusted: {error.verify_message}"]
     except TimeoutError:
         raise NoEvidence(f"{target.web.address} does not answer TURN in time") from None
-    refused = f"wrong and expired credentials and {len(_denied(peers))} private addresses"
+    refused = f"wrong and expired credentials and {len(denied)} private addresses"
     return judge(problems, f"relays to {', '.join(peers)}; refuses {refused}")
 
 
@@ -108,11 +111,14 @@ def _refused_credentials(target: RelayTarget, connect: Callable[[], TurnClient])
     return accepted
 
 
-def _peers(target: RelayTarget, connect: Callable[[], TurnClient], peers: list[str]) -> list[str]:
+def _peers(
+    target: RelayTarget, connect: Callable[[], TurnClient], peers: list[str], denied: list[str]
+) -> list[str]:
     problems = []
+    credentials = time_limited_credentials(target.secret.reveal(), _SECONDS)
     with connect() as client:
         try:
-            client.allocate(*time_limited_credentials(target.secret.reveal(), _SECONDS))
+            client.allocate(*credentials, version=ip_address(target.web.address).version)
         except TurnRefused as refusal:
             return [f"good credentials are refused: {refusal}"]
         for peer in peers:
@@ -120,7 +126,7 @@ def _peers(target: RelayTarget, connect: Callable[[], TurnClient], peers: list[s
                 client.permit(peer)
             except TurnRefused as refusal:
                 problems.append(f"does not relay to the videobridge {peer}: {refusal}")
-        for peer in _denied(peers):
+        for peer in denied:
             try:
                 client.permit(peer)
             except TurnRefused as refusal:
@@ -129,10 +135,6 @@ def _peers(target: RelayTarget, connect: Callable[[], TurnClient], peers: list[s
             else:
                 problems.append(f"would relay to {peer}")
     return problems
-
-
-def _denied(peers: list[str]) -> list[str]:
-    return [address for address in _PRIVATE if address not in peers]
 
 
 _REMEDY = "Look at `journalctl -u coturn` on its host and at the firewall before it; apply again."

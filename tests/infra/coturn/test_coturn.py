@@ -12,10 +12,11 @@ from testinfra.host import Host
 from provisioner.checks import turn
 
 # Of a root name server; it is asked for nothing.
-PUBLIC_PEER = "198.41.0.4"
+PUBLIC_PEERS = ["198.41.0.4", "2001:503:ba3e::2:30"]
 # systemd-analyze's exposure, 0 (shut in) to 10.
 HIGHEST_EXPOSURE = 1.5
-# One of each kind: loopback, private, carrier's, link-local with a cloud's metadata service, multicast, unspecified.
+# One of each kind: loopback, private, carrier's, link-local with a cloud's metadata service, multicast, unspecified. Of
+# IPv6 also the forms in which an IPv4 address hides.
 PRIVATE_PEERS = [
     "127.0.0.1",
     "10.255.255.1",
@@ -25,6 +26,14 @@ PRIVATE_PEERS = [
     "169.254.169.254",
     "224.0.0.1",
     "0.0.0.0",  # noqa: S104  # a peer that is refused
+    "::1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "ff02::1",
+    "2001:db8::1",
+    "::ffff:10.255.255.1",
+    "64:ff9b::aff:ff01",
+    "2002:aff:ff01::1",
 ]
 
 # Runs on the host: the secret is read there and never leaves it.
@@ -35,9 +44,9 @@ for line in open("/etc/turnserver.conf"):
     name, _, value = line.strip().partition("=")
     settings.setdefault(name, []).append(value)
 secret = settings["static-auth-secret"][0]
-address = settings.get("listening-ip", ["127.0.0.1"])[0]
-plain = (address, int(settings["listening-port"][0]))
-secure = (address, int(settings["tls-listening-port"][0]))
+addresses = settings.get("listening-ip", ["127.0.0.1"])
+plain = (addresses[0], int(settings["listening-port"][0]))
+secure = (addresses[0], int(settings["tls-listening-port"][0]))
 good = time_limited_credentials(secret, 60)
 
 def code_of(action):
@@ -47,42 +56,58 @@ def code_of(action):
         return refusal.code
     return 0
 
-def connect(over):
+def connect(over, address=addresses[0]):
     if over == "udp":
-        return TurnClient(plain)
-    return TurnClient(secure, tls=ssl.create_default_context(), name=HOSTNAME)
+        return TurnClient((address, plain[1]))
+    return TurnClient((address, secure[1]), tls=ssl.create_default_context(), name=HOSTNAME)
 """
 RELAY = """
-def own_peer():
-    for candidate in [*settings.get("allowed-peer-ip", []), address]:
+def own_peer(own, version):
+    for candidate in [*settings.get("allowed-peer-ip", []), own]:
+        if (":" in candidate) != (version == 6):
+            continue
         try:
-            peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            peer = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
             peer.bind((candidate, 0))
             peer.settimeout(5)
-            with connect("udp") as client:
-                client.allocate(*good)
+            with connect("udp", own) as client:
+                client.allocate(*good, version=version)
                 if code_of(lambda: client.permit(candidate)) == 0:
                     return peer
         except OSError:
             pass
 
-peer = own_peer()
-if peer is None:
-    print(json.dumps(None))
-    sys.exit()
-with connect(OVER) as client:
-    relayed = client.allocate(*good)
-    client.permit(peer.getsockname()[0])
-    client.send(peer.getsockname(), b"there")
-    there, sender = peer.recvfrom(100)
-    peer.sendto(b"and back", sender)
-    back = client.receive()
-    print(json.dumps({"relayed": relayed[1], "sender": sender[1], "there": there.decode(), "back": back[1].decode()}))
+public = {own: outside for outside, _, own in (pair.partition("/") for pair in settings.get("external-ip", []))}
+answers = {}
+for own in addresses:
+    version = 6 if ":" in own else 4
+    peer = own_peer(own, version)
+    if peer is None:
+        continue
+    with connect(OVER, own) as client:
+        relayed = client.allocate(*good, version=version)
+        client.permit(peer.getsockname()[0])
+        client.send(peer.getsockname()[:2], b"there")
+        there, sender = peer.recvfrom(100)
+        peer.sendto(b"and back", sender)
+        back = client.receive()
+    with connect(OVER, own) as client:
+        browsers = code_of(lambda: client.allocate(*good))
+    answers[own] = {
+        "port": relayed[1], "sender": sender[1], "there": there.decode(), "back": back[1].decode(),
+        "said": relayed[0], "outside": public.get(own, own), "browsers": browsers,
+    }
+print(json.dumps(answers))
 """
 DENIED = """
-with connect("udp") as client:
-    client.allocate(*good)
-    print(json.dumps({peer: code_of(lambda: client.permit(peer)) for peer in PEERS}))
+answers = {}
+for version in {6 if ":" in own else 4 for own in addresses}:
+    with connect("udp") as client:
+        client.allocate(*good, version=version)
+        for peer in PEERS:
+            if (":" in peer) == (version == 6):
+                answers[peer] = code_of(lambda: client.permit(peer))
+print(json.dumps(answers))
 """
 CREDENTIALS = """
 attempts = {
@@ -142,7 +167,7 @@ def test_unit_is_shut_in(
 
 @pytest.mark.check(
     id="TURN-RELAY",
-    title="coturn relays there and back for somebody with credentials",
+    title="coturn relays there and back for somebody with credentials, from the address that others see",
     grade="observed on host",
     remedy="Run apply; `journalctl -u coturn` says what hinders it.",
     unit="coturn.service",
@@ -150,18 +175,26 @@ def test_unit_is_shut_in(
 @pytest.mark.parametrize("over", ["udp", "tls"])
 def test_relays(
     ask: Callable[..., Any],
+    deployment: dict[str, Any],
     over: str,
     record_property: Callable[[str, object], None],
     not_applicable: Callable[[str], NoReturn],
 ) -> None:
-    answer = ask(RELAY, OVER=over)
-    if answer is None:
+    answers = ask(RELAY, OVER=over)
+    if not answers:
         not_applicable(
             "this host has no address that coturn relays to; the outside checks use one of another host"
         )
-    record_property("actual", f"from port {answer['relayed']}")
-    assert (answer["there"], answer["back"]) == ("there", "and back")
-    assert answer["sender"] == answer["relayed"] >= 1024
+    record_property(
+        "actual", ", ".join(f"from {answer['said']} port {answer['port']}" for answer in answers.values())
+    )
+    for answer in answers.values():
+        assert (answer["there"], answer["back"]) == ("there", "and back")
+        assert answer["sender"] == answer["port"] >= 1024
+        # Browsers do not say of which family the address has to be.
+        assert answer["browsers"] == 0
+        if deployment["coturn_addresses"]:
+            assert answer["said"] == answer["outside"]
 
 
 @pytest.mark.check(
@@ -171,8 +204,12 @@ def test_relays(
     remedy="Run apply: it writes the denied ranges.",
 )
 def test_relays_to_no_private_address(ask: Callable[..., Any], deployment: dict[str, Any]) -> None:
-    peers = [peer for peer in PRIVATE_PEERS if peer not in deployment["coturn_allowed_peers"]]
-    assert ask(DENIED, PEERS=[*peers, PUBLIC_PEER]) == {**dict.fromkeys(peers, 403), PUBLIC_PEER: 0}
+    private = [peer for peer in PRIVATE_PEERS if peer not in deployment["coturn_allowed_peers"]]
+    expected = {**dict.fromkeys(private, 403), **dict.fromkeys(PUBLIC_PEERS, 0)}
+    answers = ask(DENIED, PEERS=list(expected))
+    asked = [peer for peer in expected if any((":" in peer) == (":" in answered) for answered in answers)]
+    assert answers == {peer: expected[peer] for peer in asked}
+    assert not answers.keys().isdisjoint(PUBLIC_PEERS)
 
 
 @pytest.mark.check(
