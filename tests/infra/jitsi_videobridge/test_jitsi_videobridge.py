@@ -40,7 +40,8 @@ def test_is_healthy(
     id="JVB-JOINED",
     title="The videobridge is where Jicofo looks for it",
     grade="observed on host",
-    remedy="`journalctl -u jitsi-videobridge2` says why Prosody does not let it in.",
+    remedy="`journalctl -u jitsi-videobridge2` says why Prosody does not let it in. It asks once for each connection: "
+    "`systemctl restart jitsi-videobridge2` makes it ask again.",
     unit=UNIT,
 )
 def test_has_joined(

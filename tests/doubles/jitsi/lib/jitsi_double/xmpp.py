@@ -129,8 +129,12 @@ class Client:
         self.send(f"<iq type='result' to={to} id={number}>{payload}</iq>")
 
     def join(self, room: str, nickname: str, payload: str = "") -> None:
-        """Enter a room, or renew one's presence there."""
-        self.send(f"<presence to={quoteattr(f'{room}/{nickname}')}><x xmlns='{MUC}'/>{payload}</presence>")
+        """Enter a room."""
+        self.renew(room, nickname, f"<x xmlns='{MUC}'/>{payload}")
+
+    def renew(self, room: str, nickname: str, payload: str = "") -> None:
+        """Renew one's presence in a room."""
+        self.send(f"<presence to={quoteattr(f'{room}/{nickname}')}>{payload}</presence>")
 
     def close(self) -> None:
         """End the connection."""

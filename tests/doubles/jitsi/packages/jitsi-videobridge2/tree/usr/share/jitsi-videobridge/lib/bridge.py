@@ -68,7 +68,11 @@ class Connection:
         self.joined: set[str] = set()
 
     async def run(self, stats: dict[str, str]) -> None:
-        """Stay logged in, and tell the rooms every few seconds how it is."""
+        """Stay logged in, and tell the rooms every few seconds how it is.
+
+        As the real one, it enters its rooms once, whenever it has logged in: whom a room refuses then, stays outside
+        until the connection ends.
+        """
         while True:
             client = Client(self.account, self.tls)
             client.listener = partial(self.hear, client)
@@ -86,14 +90,17 @@ class Connection:
             await asyncio.sleep(1)
 
     async def announce(self, client: Client, stats: dict[str, str]) -> None:
-        """Send the presence."""
+        """Enter the rooms, and send the presence again and again."""
         text = "".join(
             f"<stat name={quoteattr(name)} value={quoteattr(value)}/>" for name, value in stats.items()
         )
+        payload = f"<stats xmlns='{COLIBRI}'>{text}</stats>"
+        for room in self.rooms:
+            client.join(room, self.nickname, payload)
         while True:
-            for room in self.rooms:
-                client.join(room, self.nickname, f"<stats xmlns='{COLIBRI}'>{text}</stats>")
             await asyncio.sleep(5)
+            for room in self.joined:
+                client.renew(room, self.nickname, payload)
 
     async def hear(self, client: Client, stanza: ET.Element) -> None:
         """Take a stanza: one's own presence in a room, or Jicofo's question for one's health."""
