@@ -18,7 +18,7 @@ test-all: ## Run every test level, lab machines included (root)
 lint: ## Run every linter over all files
 	script/test --only lint
 
-bench: ## Compare a deployment with a bare shell script on two fresh lab machines (root)
+bench: ## Compare a deployment of files with a bare shell script, on two fresh lab machines (root)
 	script/bench
 
 lock: ## Compile requirements/*.txt from pyproject.toml

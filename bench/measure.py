@@ -1,8 +1,9 @@
-"""Measure ``sovstack apply`` against the floor: the same packages and archive by a bare shell script.
+"""Measure ``sovstack apply`` against the floor: the same packages and archives by bare shell scripts.
 
 On two fresh lab machines, in one run: ``apply`` on the first, the floor with exactly the packages that apply
 installed on the second, then ``apply`` again on the first. A table goes to standard error, JSON to standard
-output.
+output. Of each application the real release is taken where the release cache or upstream has it; else a contract
+double stands in, and the result says so.
 """
 
 from __future__ import annotations
@@ -16,43 +17,41 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import floor
 import yaml
+from archives import CHECKOUT, SOVSTACK, Release, choose
+from machines import start_machines, take_down_machines
 from turnarounds import Turnarounds
 
 from provisioner.lab import record
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-SOVSTACK = CHECKOUT / ".venv" / "bin" / "sovstack"
-LAB = "bench"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A lab machine and how to reach it."""
+class Bars:
+    """What a deployment is held to."""
 
-    number: int
-    address: str
-    ssh_config: str
-    hostname: str
+    ratio: float
+    again_seconds: float
 
-    def manual_packages(self) -> set[str]:
-        """Return the packages that somebody asked for there."""
-        argv = ["ssh", "-F", self.ssh_config, self.hostname, "apt-mark showmanual"]
-        return set(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+
+BARS = {"files": Bars(1.6, 12), "all": Bars(1.6, 20)}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One run. CPU and peak memory are the controller's: getrusage of the command and all it waited for.
 
-    ``peak_megabytes`` is the resident set of the largest single process, not the sum of several.
+    ``load`` is this computer's when the run began. ``peak_megabytes`` is the resident set of the largest single
+    process, not the sum of several.
     """
 
+    load: float
     seconds: float
     round_trips: int
     cpu_seconds: float
@@ -70,14 +69,9 @@ def say(text: str) -> None:
 STARTED = time.monotonic()
 
 
-def sovstack(*arguments: str | Path) -> str:
-    """Run a command of sovstack that is not measured."""
-    argv = [str(SOVSTACK), *map(str, arguments)]
-    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def measure(command: Sequence[str], bridge: str) -> tuple[Measured, str]:
     """Run a command to its end; return what it cost and its standard output."""
+    load = os.getloadavg()[0]
     with Turnarounds(bridge) as wire, tempfile.TemporaryFile("w+") as output:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stdin=subprocess.DEVNULL)
@@ -89,46 +83,33 @@ def measure(command: Sequence[str], bridge: str) -> tuple[Measured, str]:
     if process.returncode != 0:
         sys.exit(f"bench: ended with {process.returncode}: {shlex.join(command)}")
     cpu_seconds = usage.ru_utime + usage.ru_stime
-    return Measured(seconds, wire.count, cpu_seconds, usage.ru_maxrss / 1024), text
+    return Measured(load, seconds, wire.count, cpu_seconds, usage.ru_maxrss / 1024), text
 
 
-def measure_apply(profile: Path, bridge: str, doubles: Path | None) -> Measured:
-    """Measure ``sovstack apply`` and add what its report knows."""
+def apply_command(profile: Path, releases: Sequence[Release], doubles: Path) -> list[str]:
+    """Return the command line of ``sovstack apply`` that installs these releases."""
     command = [str(SOVSTACK), "apply", "--output", "json", "--progress", "plain", str(profile)]
-    if doubles:
-        # A cache of its own, so that a double never lies beside a real release.
-        command = ["env", f"SOVSTACK_CACHE_DIR={doubles / 'cache'}", *command]
+    if any(release.double for release in releases):
         command += ["--releases-from", str(doubles), "--allow-doubles"]
+    if all(release.double for release in releases):
+        # What the cache has would go first.
+        command = ["env", f"SOVSTACK_CACHE_DIR={doubles / 'cache'}", *command]
+    return command
+
+
+def measure_apply(command: Sequence[str], bridge: str) -> Measured:
+    """Measure ``sovstack apply`` and add what its report knows."""
     cost, text = measure(command, bridge)
     report = json.loads(text)
     tasks = sum(
         role[outcome] for role in report["roles"] for outcome in ("ok", "changed", "failed", "skipped")
     )
     phases = {phase["name"]: round(phase["seconds"], 1) for phase in report["phases"]}
-    known = {**asdict(cost), "tasks": tasks, "changed": len(report["changes"]), "phases": phases}
-    return Measured(**known)
+    return replace(cost, tasks=tasks, changed=len(report["changes"]), phases=phases)
 
 
-def start_machines(debian: str) -> tuple[list[Machine], str]:
-    """Make two fresh machines; return them and the name of their bridge."""
-    subprocess.run([str(SOVSTACK), "lab", "down", LAB], check=True)
-    listing = json.loads(
-        sovstack("lab", "up", LAB, "--machines", "2", "--debian", debian, "--output", "json")
-    )
-    (lab,) = listing["labs"]
-    machines = [
-        Machine(found["number"], found["address"], lab["ssh_config"], found["hostname"])
-        for found in lab["machines"]
-    ]
-    return machines, record.require(LAB).bridge
-
-
-def write_profile(folder: Path, address: str, debian: str) -> Path:
-    """Write the lab's profile for the bench's first machine, with files alone: that is what the floor is, too."""
-    text = (CHECKOUT / "inventories" / "lab" / "profile.yml").read_text()
-    whole: dict[str, Any] = yaml.safe_load(text)
-    profile = {key: whole[key] for key in ("version", "organisation", "sovereignty", "hosts", "tls")}
-    profile["services"] = {"files": whole["services"]["files"]}
+def write_profile(folder: Path, profile: dict[str, Any], address: str, debian: str) -> Path:
+    """Write a profile for the bench's first machine."""
     (host,) = profile["hosts"].values()
     host |= {"address": address, "debian": int(debian)}
     host["ssh"]["key_file"] = str(record.lab_home() / "id_ed25519")
@@ -142,34 +123,30 @@ def write_profile(folder: Path, address: str, debian: str) -> Path:
     return path
 
 
-def build_double(folder: Path) -> Path:
-    """Build the contract double into ``folder`` and return its archive."""
-    build = CHECKOUT / "tests" / "doubles" / "nextcloud" / "build.py"
-    command = [sys.executable, str(build), "--output", str(folder)]
-    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+def read_profile(services: str) -> dict[str, Any]:
+    """Return the lab's profile, whole or with files alone."""
+    whole: dict[str, Any] = yaml.safe_load((CHECKOUT / "inventories" / "lab" / "profile.yml").read_text())
+    if services == "all":
+        return whole
+    alone = {key: whole[key] for key in ("version", "organisation", "sovereignty", "hosts", "tls")}
+    return alone | {"services": {"files": whole["services"]["files"]}}
 
 
-def fetch_release() -> Path:
-    """Return the real archive, from the release cache or from upstream."""
-    fetched = json.loads(sovstack("releases", "fetch", "nextcloud", "--output", "json"))
-    return Path(fetched["archives"][0]["path"])
-
-
-def measure_floor(
-    machine: Machine, archive: Path, hostname: str, packages: Sequence[str], bridge: str
-) -> Measured:
-    """Measure the floor: copy the archive and the script, run it."""
-    remote = f"/root/{archive.name}"
-    arguments = " ".join(shlex.quote(word) for word in ("/root/floor.sh", remote, hostname, *packages))
-    copy = f"scp -q -F {shlex.quote(machine.ssh_config)} {shlex.quote(str(archive))} "
-    copy += f"{shlex.quote(str(CHECKOUT / 'bench' / 'floor.sh'))} {machine.hostname}:/root/"
-    run = f"ssh -F {shlex.quote(machine.ssh_config)} {machine.hostname} {shlex.quote(arguments)}"
-    return measure(["sh", "-c", f"{copy} && {run} >&2"], bridge)[0]
+def choose_releases(profile: dict[str, Any], doubles: Path, *, always_double: bool) -> list[Release]:
+    """Return what to install, and have the profile ask for it where that is not the catalogue's default."""
+    releases = []
+    for service in profile["services"].values():
+        release = choose(service["app"], doubles, always_double=always_double)
+        if release.version:
+            service["version"] = release.version
+        releases.append(release)
+    return releases
 
 
 def print_table(result: dict[str, Any]) -> None:
     """Print the result for people, on standard error."""
     columns = ("floor", "apply", "apply again")
+    bars = result["bars"]
     rows = (
         ("seconds", "seconds", "{:.1f}"),
         ("SSH round trips", "round_trips", "{}"),
@@ -177,17 +154,22 @@ def print_table(result: dict[str, Any]) -> None:
         ("tasks that changed", "changed", "{}"),
         ("controller CPU, s", "cpu_seconds", "{:.1f}"),
         ("peak memory, MB", "peak_megabytes", "{:.0f}"),
+        ("load at the start", "load", "{:.1f}"),
     )
     print(f"\n{'':20}" + "".join(f"{name:>14}" for name in columns), file=sys.stderr)
     for title, key, form in rows:
         cells = [form.format(result[name.replace(" ", "_")][key]) for name in columns]
         print(f"{title:20}" + "".join(f"{cell:>14}" for cell in cells), file=sys.stderr)
     print(
-        f"\nfresh / floor: {result['ratio']:.2f} (bar: 1.60)"
-        f"   apply again: {result['apply_again']['seconds']:.1f} s (bar: 12)"
-        f"   application: {result['application']}, Debian {result['debian']}",
+        f"\nfresh / floor: {result['ratio']:.2f} (bar: {bars['ratio']:.2f})"
+        f"   apply again: {result['apply_again']['seconds']:.1f} s (bar: {bars['again_seconds']})"
+        f" with {result['apply_again']['changed']} changes (bar: 0)"
+        f"\n{', '.join(result['services'])} on Debian {result['debian']}, {result['cores']} cores",
         file=sys.stderr,
     )
+    for release in result["releases"]:
+        kind = "CONTRACT DOUBLE, no evidence about it" if release["double"] else "real"
+        print(f"{release['application']}: {kind}: {', '.join(release['archives'])}", file=sys.stderr)
 
 
 def main() -> None:
@@ -195,40 +177,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     parser.add_argument("--debian", choices=["12", "13"], default="13")
     parser.add_argument(
-        "--double", action="store_true", help="measure with the contract double, not the real release"
+        "--services",
+        choices=sorted(BARS),
+        default="files",
+        help="files alone, or all of the lab's profile [files]",
+    )
+    parser.add_argument(
+        "--double", action="store_true", help="measure with contract doubles alone, no real release"
     )
     parser.add_argument("--keep", action="store_true", help="leave the machines of the lab `bench` running")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sovstack-bench-") as scratch:
         folder = Path(scratch)
-        doubles = folder / "doubles" if options.double else None
-        archive = build_double(doubles) if doubles else fetch_release()
+        doubles = folder / "doubles"
+        profile = read_profile(options.services)
+        releases = choose_releases(profile, doubles, always_double=options.double)
         say(f"two fresh machines, Debian {options.debian}")
         (ours, bare), bridge = start_machines(options.debian)
         try:
             before = ours.manual_packages()
-            profile = write_profile(folder, ours.address, options.debian)
+            path = write_profile(folder, profile, ours.address, options.debian)
+            command = apply_command(path, releases, doubles)
             say("apply on a fresh machine")
-            fresh = measure_apply(profile, bridge, doubles)
-            packages = sorted(ours.manual_packages() - before)
+            fresh = measure_apply(command, bridge)
+            packages = floor.debian_packages(ours.manual_packages() - before, releases)
             say(f"the floor with the same {len(packages)} packages")
-            hostname = yaml.safe_load(profile.read_text())["services"]["files"]["hostname"]
-            floor = measure_floor(bare, archive, hostname, packages, bridge)
+            lowest, _ = measure(floor.command(profile, releases, packages, bare), bridge)
             say("apply again")
-            again = measure_apply(profile, bridge, doubles)
+            again = measure_apply(command, bridge)
         finally:
             if not options.keep:
-                sovstack("lab", "down", LAB)
+                take_down_machines()
     result = {
         "format_version": FORMAT_VERSION,
-        "application": "double" if options.double else archive.name,
+        "services": [*profile["services"], *(["portal"] if "portal" in profile else [])],
+        "releases": [
+            {
+                "application": release.application,
+                "double": release.double,
+                "archives": [archive.name for archive in release.archives],
+            }
+            for release in releases
+        ],
         "debian": options.debian,
         "cores": os.cpu_count(),
         "packages": packages,
-        "floor": asdict(floor),
+        "floor": asdict(lowest),
         "apply": asdict(fresh),
         "apply_again": asdict(again),
-        "ratio": fresh.seconds / floor.seconds,
+        "ratio": fresh.seconds / lowest.seconds,
+        "bars": asdict(BARS[options.services]),
     }
     print_table(result)
     print(json.dumps(result, indent=2))

@@ -1,0 +1,46 @@
+"""The two lab machines of the bench."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+
+from archives import SOVSTACK
+
+from provisioner.lab import record
+
+LAB = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A lab machine and how to reach it."""
+
+    number: int
+    address: str
+    ssh_config: str
+    hostname: str
+
+    def manual_packages(self) -> set[str]:
+        """Return the packages that somebody asked for there."""
+        argv = ["ssh", "-F", self.ssh_config, self.hostname, "apt-mark showmanual"]
+        return set(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+
+
+def start_machines(debian: str) -> tuple[list[Machine], str]:
+    """Make two fresh machines; return them and the name of their bridge."""
+    take_down_machines()
+    command = [str(SOVSTACK), "lab", "up", LAB, "--machines", "2", "--debian", debian, "--output", "json"]
+    (lab,) = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)["labs"]
+    machines = [
+        Machine(found["number"], found["address"], lab["ssh_config"], found["hostname"])
+        for found in lab["machines"]
+    ]
+    return machines, record.require(LAB).bridge
+
+
+def take_down_machines() -> None:
+    """Remove the machines, also those that an earlier run has left."""
+    # Standard output is for the result.
+    subprocess.run([str(SOVSTACK), "lab", "down", LAB], check=True, stdout=subprocess.DEVNULL)
