@@ -24,8 +24,16 @@ class Machine:
 
     def manual_packages(self) -> set[str]:
         """Return the packages that somebody asked for there."""
-        argv = ["ssh", "-F", self.ssh_config, self.hostname, "apt-mark showmanual"]
-        return set(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+        return set(self._run("apt-mark showmanual").split())
+
+    def cpu_seconds(self) -> float:
+        """Return what all its processes have had of the processors since it was started."""
+        _, microseconds, *_ = self._run("cat /sys/fs/cgroup/cpu.stat").split()
+        return int(microseconds) / 1_000_000
+
+    def _run(self, command: str) -> str:
+        argv = ["ssh", "-F", self.ssh_config, self.hostname, command]
+        return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def start_machines(debian: str) -> tuple[list[Machine], str]:

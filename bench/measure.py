@@ -24,7 +24,7 @@ from typing import Any
 import floor
 import yaml
 from archives import CHECKOUT, SOVSTACK, Release, choose
-from machines import start_machines, take_down_machines
+from machines import Machine, start_machines, take_down_machines
 from turnarounds import Turnarounds
 
 from provisioner.lab import record
@@ -47,14 +47,15 @@ BARS = {"files": Bars(1.6, 12), "all": Bars(1.6, 20)}
 class Measured:
     """One run. CPU and peak memory are the controller's: getrusage of the command and all it waited for.
 
-    ``load`` is this computer's when the run began. ``peak_megabytes`` is the resident set of the largest single
-    process, not the sum of several.
+    ``load`` is this computer's when the run began; a busy one inflates the seconds, hardly those of the processors.
+    ``peak_megabytes`` is the resident set of the largest single process, not the sum of several.
     """
 
     load: float
     seconds: float
     round_trips: int
     cpu_seconds: float
+    host_cpu_seconds: float
     peak_megabytes: float
     tasks: int = 0
     changed: int = 0
@@ -69,9 +70,10 @@ def say(text: str) -> None:
 STARTED = time.monotonic()
 
 
-def measure(command: Sequence[str], bridge: str) -> tuple[Measured, str]:
-    """Run a command to its end; return what it cost and its standard output."""
+def measure(command: Sequence[str], machine: Machine, bridge: str) -> tuple[Measured, str]:
+    """Run a command that deploys on a machine to its end; return what it cost and its standard output."""
     load = os.getloadavg()[0]
+    host_cpu_before = machine.cpu_seconds()
     with Turnarounds(bridge) as wire, tempfile.TemporaryFile("w+") as output:
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stdin=subprocess.DEVNULL)
@@ -83,7 +85,8 @@ def measure(command: Sequence[str], bridge: str) -> tuple[Measured, str]:
     if process.returncode != 0:
         sys.exit(f"bench: ended with {process.returncode}: {shlex.join(command)}")
     cpu_seconds = usage.ru_utime + usage.ru_stime
-    return Measured(load, seconds, wire.count, cpu_seconds, usage.ru_maxrss / 1024), text
+    host_cpu_seconds = machine.cpu_seconds() - host_cpu_before
+    return Measured(load, seconds, wire.count, cpu_seconds, host_cpu_seconds, usage.ru_maxrss / 1024), text
 
 
 def apply_command(profile: Path, releases: Sequence[Release], doubles: Path) -> list[str]:
@@ -97,9 +100,9 @@ def apply_command(profile: Path, releases: Sequence[Release], doubles: Path) -> 
     return command
 
 
-def measure_apply(command: Sequence[str], bridge: str) -> Measured:
+def measure_apply(command: Sequence[str], machine: Machine, bridge: str) -> Measured:
     """Measure ``sovstack apply`` and add what its report knows."""
-    cost, text = measure(command, bridge)
+    cost, text = measure(command, machine, bridge)
     report = json.loads(text)
     tasks = sum(
         role[outcome] for role in report["roles"] for outcome in ("ok", "changed", "failed", "skipped")
@@ -153,6 +156,7 @@ def print_table(result: dict[str, Any]) -> None:
         ("tasks", "tasks", "{}"),
         ("tasks that changed", "changed", "{}"),
         ("controller CPU, s", "cpu_seconds", "{:.1f}"),
+        ("host CPU, s", "host_cpu_seconds", "{:.1f}"),
         ("peak memory, MB", "peak_megabytes", "{:.0f}"),
         ("load at the start", "load", "{:.1f}"),
     )
@@ -199,12 +203,12 @@ def main() -> None:
             path = write_profile(folder, profile, ours.address, options.debian)
             command = apply_command(path, releases, doubles)
             say("apply on a fresh machine")
-            fresh = measure_apply(command, bridge)
+            fresh = measure_apply(command, ours, bridge)
             packages = floor.debian_packages(ours.manual_packages() - before, releases)
             say(f"the floor with the same {len(packages)} packages")
-            lowest, _ = measure(floor.command(profile, releases, packages, bare), bridge)
+            lowest, _ = measure(floor.command(profile, releases, packages, bare), bare, bridge)
             say("apply again")
-            again = measure_apply(command, bridge)
+            again = measure_apply(command, ours, bridge)
         finally:
             if not options.keep:
                 take_down_machines()
