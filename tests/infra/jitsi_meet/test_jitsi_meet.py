@@ -59,7 +59,11 @@ def test_settings(config: dict[str, Any], deployment: dict[str, Any]) -> None:
     grade="observed on host",
     remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
 )
-def test_lockdown(config: dict[str, Any], deployment: dict[str, Any]) -> None:
+def test_lockdown(
+    config: dict[str, Any],
+    deployment: dict[str, Any],
+    fetch: Callable[[str], tuple[int, dict[str, str], str]],
+) -> None:
     wanted = {
         "disableThirdPartyRequests": True,
         "analytics": {"disabled": True},
@@ -73,6 +77,14 @@ def test_lockdown(config: dict[str, Any], deployment: dict[str, Any]) -> None:
     assert config["p2p"]["stunServers"]
     named = set(re.findall(OTHERS, json.dumps(config), re.IGNORECASE))
     assert named <= set(re.findall(OTHERS, json.dumps(deployment["jitsi_meet_settings"]), re.IGNORECASE))
+    assert {"privacy", "terms", "security", "helpCentre"} <= config["legalUrls"].keys()
+    # Upstream's interface_config.js has its own addresses; what comes after it takes their place.
+    head = fetch("/overleg-dinsdag")[2].partition("interfaceConfig = ")[2]
+    (own,) = re.findall(r"Object\.assign\(interfaceConfig, (\{.*?\})\);</script>", head)
+    interface = json.loads(own)
+    assert {"JITSI_WATERMARK_LINK", "SUPPORT_URL"} <= interface.keys()
+    assert not re.findall(OTHERS, own, re.IGNORECASE)
+    assert interface["SHARING_FEATURES"] == ["url"]  # mail is that of three companies of another country
 
 
 @pytest.mark.check(
