@@ -5,32 +5,17 @@ from __future__ import annotations
 import io
 import json
 import stat
-from pathlib import Path
 
 import pytest
 
 from provisioner.deployment.session import Session
 from provisioner.engine import events
-from provisioner.engine import workspace as workspace_module
 from provisioner.engine.events import Outcome
 from provisioner.errors import Busy, HostFailed, ReleaseNotTrusted
-from provisioner.profile import ProfileReading, read_profile
+from provisioner.profile import ProfileReading
 from provisioner.reporting import writers
 from provisioner.reporting.jsonl import JsonLinesRenderer
 from provisioner.reporting.report import Happening
-
-LAB = Path(__file__).parents[3] / "inventories" / "lab" / "profile.yml"
-
-
-@pytest.fixture
-def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProfileReading:
-    monkeypatch.setenv("SOVSTACK_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(workspace_module, "_memory_directory", lambda: tmp_path / "memory")
-    (tmp_path / "memory").mkdir(mode=0o700)
-    folder = tmp_path / "inventories" / "gemeente"
-    folder.mkdir(parents=True)
-    (folder / "profile.yml").write_text(LAB.read_text())
-    return read_profile(folder)
 
 
 @pytest.fixture
