@@ -53,11 +53,9 @@ def init(name: str, organisation: str | None, output: str, **answers: str | int 
             }
         )
         return
-    click.echo(f"{made.profile}  the profile, for you to edit and to keep in version control")
-    click.echo(f"{made.secrets}  generated secrets, encrypted; keep them beside the profile")
-    click.echo(
-        f"{made.password_file}  their password; keep a copy in a safe place, and out of version control"
-    )
+    say(f"{made.profile}  the profile, for you to edit and to keep in version control")
+    say(f"{made.secrets}  generated secrets, encrypted; keep them beside the profile")
+    say(f"{made.password_file}  their password; keep a copy in a safe place, and out of version control")
     for problem in made.warnings:
         say(str(problem))
     click.echo("next:")
