@@ -6,6 +6,7 @@ Nothing is relayed to anybody: the checks ask for permissions, which the server 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from provisioner.checks.turn import TurnClient, TurnRefused, time_limited_creden
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _SECONDS = 60  # how long the credentials of a check hold
 _MEDIA_SECONDS = 2.0
+_START_SECONDS = 60.0  # in which a videobridge opens its port: Java takes its time on a busy host
 # Of this computer, of networks that a host may stand in, and of clouds: nobody may be led there.
 _PRIVATE = {
     4: ("127.0.0.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "169.254.169.254"),
@@ -67,14 +69,19 @@ def check_tls(target: RelayTarget) -> Finding:
 def check_media(target: MediaTarget) -> Finding:
     """Nothing says that nobody is there. A videobridge answers only who takes part in one of its meetings."""
     further = "whether media pass is seen by `sovstack verify --level use`"
-    try:
-        with TurnClient((target.address, target.port), timeout=_MEDIA_SECONDS) as client:
-            client.reflexive_address()
-    except ConnectionRefusedError:
-        return Finding(Verdict.FAIL, f"UDP port {target.port} of {target.address} is closed")
-    except TimeoutError:
-        return Finding(Verdict.PASS, f"UDP port {target.port} is not refused; {further}")
-    return Finding(Verdict.PASS, f"UDP port {target.port} answers STUN; {further}")
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with TurnClient((target.address, target.port), timeout=_MEDIA_SECONDS) as client:
+                client.reflexive_address()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                return Finding(Verdict.FAIL, f"UDP port {target.port} of {target.address} is closed")
+            time.sleep(1)
+        except TimeoutError:
+            return Finding(Verdict.PASS, f"UDP port {target.port} is not refused; {further}")
+        else:
+            return Finding(Verdict.PASS, f"UDP port {target.port} answers STUN; {further}")
 
 
 def _check(target: RelayTarget, connect: Callable[[], TurnClient]) -> Finding:

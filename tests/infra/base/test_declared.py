@@ -71,6 +71,10 @@ def _ranges(ports: list[Any]) -> list[tuple[str, str, str]]:
     return [str(port).partition("-") for port in ports]
 
 
+def runs(host: Host, unit: str) -> bool:
+    return host.run("systemctl is-active --quiet %s", unit).rc == 0
+
+
 def show(sockets: Iterable[Socket]) -> str:
     return ", ".join(
         f"{unit} {protocol} {address}:{port}" for unit, protocol, address, port in sorted(sockets)
@@ -85,7 +89,10 @@ def show(sockets: Iterable[Socket]) -> str:
     "`sovstack apply`.",
 )
 def test_sockets_are_the_declared_ones(
-    host: Host, declared: dict[str, Any], record_property: Callable[[str, object], None]
+    host: Host,
+    declared: dict[str, Any],
+    record_property: Callable[[str, object], None],
+    java_deadline: float,
 ) -> None:
     entries = declared["sockets"]
     expected = {socket for entry in entries for socket in demanded(entry)}
@@ -98,6 +105,10 @@ def test_sockets_are_the_declared_ones(
         again = listening(host)
         foreign &= again
         missing -= again
+    # A program in Java listens some time after its unit is active; one that does not run will never.
+    while any(runs(host, unit) for unit, *_ in missing) and time.monotonic() < java_deadline:
+        time.sleep(2)
+        missing -= listening(host)
     record_property("actual", show(found))
     problems = [
         f"{kind}: {show(sockets)}"
