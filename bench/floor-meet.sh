@@ -119,7 +119,7 @@ SELECTIONS
 dpkg --install "$@" >/dev/null
 
 echo "127.0.0.1 $hostname" >>/etc/hosts
-openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$hostname" \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$hostname" \
     -addext "subjectAltName=DNS:$hostname" -keyout /etc/ssl/private/meet.key -out /etc/ssl/certs/meet.crt 2>/dev/null
 cat >/etc/nginx/sites-enabled/meet <<NGINX
 server {

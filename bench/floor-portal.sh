@@ -11,7 +11,7 @@ for hostname in "$@"; do
 done >/srv/portal/index.html
 
 echo "127.0.0.1 $domain" >>/etc/hosts
-openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$domain" \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$domain" \
     -addext "subjectAltName=DNS:$domain" -keyout /etc/ssl/private/portal.key -out /etc/ssl/certs/portal.crt 2>/dev/null
 cat >/etc/nginx/sites-enabled/portal <<NGINX
 server {

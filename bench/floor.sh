@@ -41,7 +41,7 @@ occ config:import <<JSON
 JSON
 occ db:add-missing-indices
 
-openssl req -quiet -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$hostname" \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$hostname" \
     -addext "subjectAltName=DNS:$hostname" -keyout /etc/ssl/private/floor.key -out /etc/ssl/certs/floor.crt 2>/dev/null
 cat >/etc/nginx/sites-enabled/default <<NGINX
 server {
