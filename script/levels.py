@@ -212,10 +212,11 @@ LEVELS = (
         "integration", pytest_job("integration", "tests/integration", markers="not slow", budget_seconds=600)
     ),
     Level("stack", pytest_job("stack", "tests/stack", budget_seconds=1800), long=True),
-    # Two interruptions, one of each kind, fit into CI's hour; `pytest tests/resilience` alone makes ten.
+    # Two interruptions, one of each kind, and the outages of one machine fit into CI's hour; `pytest tests/resilience`
+    # alone makes ten interruptions, and the outages of every machine.
     Level(
         "resilience",
-        pytest_job("resilience", "tests/resilience", "--interruptions=2", budget_seconds=1800),
+        pytest_job("resilience", "tests/resilience", "--interruptions=2", "--outages=1", budget_seconds=1800),
         long=True,
     ),
     Level("slow", pytest_job("slow", *QUICK_FOLDERS, markers="slow", budget_seconds=900), long=True),

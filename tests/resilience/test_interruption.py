@@ -93,10 +93,11 @@ def test_apply_after_an_interruption_reaches_the_same_end(
             process.kill()
             process.wait(timeout=30)
         else:
-            deployment.cut_power()
+            deployment.cut_power(deployment.machine)
             assert process.wait(timeout=NOTICE_SECONDS) == 5, log.read_text()[-4000:]
             assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
-            deployment.switch_on()
+            deployment.switch_on(deployment.machine)
+            deployment.machine.wait_until_up()
     finally:
         end_group(process)
 

@@ -1,4 +1,4 @@
-"""One deployment on one lab machine, driven through the command line as an operator drives it."""
+"""One deployment on lab machines of its own, driven through the command line as an operator drives it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,15 +20,10 @@ import yaml
 from doubles.jitsi import build as jitsi_double
 from doubles.mattermost import build as mattermost_double
 from doubles.nextcloud import build as nextcloud_double
-
-from provisioner.checks.shell import Shell
-from provisioner.errors import HostUnreachable
+from stack.machine import Machine
 
 CHECKOUT = Path(__file__).parents[2]
 VERB_SECONDS = 900
-HOST_SECONDS = 300
-BOOT_SECONDS = 120
-_READ_BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,7 @@ class Deployment:
     Attributes:
         root: Holds the state directory (lab records, runs) and the folder with the profile.
         lab: Name of the lab.
+        profile: Whose folder in ``inventories/`` has the profile; each of its hosts is a machine.
         archives: Options that say where releases come from.
         cache: Cache directory when it is not the user's own.
         versions: Of the real releases that are deployed although they are not the default, by service.
@@ -67,6 +62,7 @@ class Deployment:
 
     root: Path
     lab: str
+    profile: str
     archives: tuple[str, ...]
     cache: Path | None
     versions: Mapping[str, str]
@@ -126,63 +122,57 @@ class Deployment:
         ).stdout
 
     @cached_property
-    def machine(self) -> dict[str, Any]:
-        """The machine as ``sovstack lab list`` shows it."""
+    def machines(self) -> dict[str, Machine]:
+        """The machines, by the names of their hosts in the profile."""
         labs = json.loads(self.command("list", "--output", "json"))["labs"]
         (lab,) = [lab for lab in labs if lab["name"] == self.lab]
-        return lab["machines"][0] | {"ssh_config": lab["ssh_config"]}
+        return {
+            host: Machine(shown["number"], shown["hostname"], shown["address"], lab["ssh_config"])
+            for host, shown in zip(self.template["hosts"], lab["machines"], strict=True)
+        }
+
+    @property
+    def machine(self) -> Machine:
+        """The only machine."""
+        (machine,) = self.machines.values()
+        return machine
 
     def host(self, command: str) -> str:
-        """Run a command on the machine as root and return its output; it must succeed."""
-        shell = Shell(["ssh", "-F", self.machine["ssh_config"], self.machine["hostname"], "/bin/sh"])
-        try:
-            status, output, errors = shell.run(command, HOST_SECONDS)
-        finally:
-            shell.close()
-        assert status == 0, f"{command}: {status}: {errors.decode(errors='replace')}"
-        return output.decode(errors="replace")
+        """Run a command on the only machine as root and return its output; it must succeed."""
+        return self.machine.run(command)
 
-    def cut_power(self) -> None:
-        """End every process of the machine at once; its disk stays as it is."""
-        code = "import sys; from provisioner import lab; lab.kill(sys.argv[1], 1)"
-        subprocess.run([sys.executable, "-c", code, self.lab], env=self.environment, timeout=60, check=True)
+    def cut_power(self, machine: Machine) -> None:
+        """End every process of a machine at once; its disk stays as it is."""
+        self._lab("kill", machine)
 
-    def switch_on(self) -> None:
-        """Start the machine after its power was cut, and wait until its services have started."""
-        self.command("up", self.lab)
-        self.wait_until_up()
+    def switch_on(self, machine: Machine) -> None:
+        """Start a machine after its power was cut, and wait until it answers over SSH."""
+        self._lab("start", machine)
+
+    def _lab(self, function: str, machine: Machine) -> None:
+        code = "import sys; from provisioner import lab; getattr(lab, sys.argv[1])(sys.argv[2], int(sys.argv[3]))"
+        arguments = [sys.executable, "-c", code, function, self.lab, str(machine.number)]
+        subprocess.run(arguments, env=self.environment, timeout=120, check=True)
 
     def renew_machine(self) -> None:
         """Replace the machine by a bare one with the same name, address and host key."""
-        subnet = str(ipaddress.ip_network(f"{self.machine['address']}/24", strict=False))
+        subnet = str(ipaddress.ip_network(f"{self.machine.address}/24", strict=False))
         self.command("down", self.lab)
         self.command("up", self.lab, "--subnet", subnet)
 
-    def reboot(self) -> None:
-        """Restart the machine from inside and wait until it has started all its services."""
-        before = self.host(_READ_BOOT)
-        # The connection goes down with the machine, before or after the command has ended.
-        with suppress(HostUnreachable, AssertionError):
-            self.host("systemctl reboot")
-        self.wait_until_up(another_boot_than=before)
-
-    def wait_until_up(self, *, another_boot_than: str = "") -> None:
-        """Return when the machine has started all its services."""
-        deadline = time.monotonic() + BOOT_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(HostUnreachable):
-                if self.host(_READ_BOOT) != another_boot_than:
-                    self.host("systemctl is-system-running --wait || true")
-                    return
-            time.sleep(0.5)
-        raise AssertionError(f"the machine is not up after {BOOT_SECONDS} s")
+    @property
+    def template(self) -> dict[str, Any]:
+        """The profile of ``inventories/``, as it is there."""
+        text = (CHECKOUT / "inventories" / self.profile / "profile.yml").read_text()
+        return dict(yaml.safe_load(text))
 
     def write_profile(self) -> None:
-        """Write the lab's profile with this machine's address and key."""
-        profile = yaml.safe_load((CHECKOUT / "inventories" / "lab" / "profile.yml").read_text())
-        host = profile["hosts"]["main"]
-        host["address"] = self.machine["address"]
-        host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
+        """Write the profile with these machines' addresses and key."""
+        profile = self.template
+        for name, machine in self.machines.items():
+            host = profile["hosts"][name]
+            host["address"] = machine.address
+            host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
         for service, version in self.versions.items():
             profile["services"][service]["version"] = version
         profile["secrets"] = {"vault_password": {"file": str(self.root / "vault-password")}}
@@ -191,13 +181,16 @@ class Deployment:
 
 
 @contextmanager
-def deploying(lab: str, archive: str = "auto", *, directory: Path | None = None) -> Iterator[Deployment]:
-    """Give a bare machine and a profile for it; take the machine down after the block.
+def deploying(
+    lab: str, archive: str = "auto", *, profile: str = "lab", directory: Path | None = None
+) -> Iterator[Deployment]:
+    """Give bare machines and a profile for them; take the machines down after the block.
 
     Args:
         lab: Name for the lab.
         archive: ``double`` is the contract double; ``real`` is what the user's release cache or upstream has;
             ``auto`` is the real one when the cache has it.
+        profile: Whose folder in ``inventories/`` has the profile.
         directory: Where state and profile go; default: a temporary directory.
     """
     with tempfile.TemporaryDirectory(prefix="sovstack-", dir=directory) as name:
@@ -215,9 +208,10 @@ def deploying(lab: str, archive: str = "auto", *, directory: Path | None = None)
             cache.mkdir()
             base = os.environ.get("SOVSTACK_CACHE_DIR") or f"{Path.home()}/.cache/sovstack"
             (cache / "lab").symlink_to(Path(base) / "lab")  # base images take a minute; they are the same
-        deployment = Deployment(root, lab, options, cache, {} if archive == "double" else _cached_versions())
+        versions = {} if archive == "double" else _cached_versions()
+        deployment = Deployment(root, lab, profile, options, cache, versions)
         try:
-            deployment.command("up", lab)
+            deployment.command("up", lab, f"--machines={len(deployment.template['hosts'])}")
             deployment.write_profile()
             yield deployment
         finally:

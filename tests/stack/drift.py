@@ -7,7 +7,6 @@ declare.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -58,23 +57,6 @@ _FOREIGN = "zz-drift.conf"
 def managed_files(deployment: Deployment) -> list[str]:
     """Return the paths of all files that the roles write on the machine."""
     return [path for path in deployment.host(_LIST).splitlines() if path not in _NOT_OURS]
-
-
-def declared_units(deployment: Deployment) -> list[str]:
-    """Return the units that the roles declare."""
-    declaration: dict[str, Any] = json.loads(deployment.host("cat /etc/sovstack/declared.json"))
-    return list(declaration["units"])
-
-
-def processes(deployment: Deployment, units: list[str]) -> dict[str, str]:
-    """Return the main process of those units that have one, by unit."""
-    shown = deployment.host(f"systemctl show --property=Id,MainPID {' '.join(units)}")
-    found = {}
-    for block in shown.split("\n\n"):
-        properties = dict(line.partition("=")[::2] for line in block.splitlines())
-        if properties.get("MainPID", "0") != "0":
-            found[properties["Id"]] = properties["MainPID"]
-    return found
 
 
 def back_up(files: list[str]) -> str:

@@ -146,7 +146,7 @@ def test_plan_names_every_managed_file_and_setting(deployment: Deployment) -> No
 
 def test_plan_names_owners_modes_units_and_packages(deployment: Deployment) -> None:
     """Also with every service stopped: what a plan cannot ask then, it leaves out."""
-    files, units = drift.managed_files(deployment), drift.declared_units(deployment)
+    files, units = drift.managed_files(deployment), deployment.machine.declared_units()
     drop_ins, paths = drift.add_drop_ins(units)
     deployment.host(drift.give_away(files[::2]))
     deployment.host(drift.open_wide(files[1::2]))
@@ -182,7 +182,7 @@ def test_apply_puts_the_edits_right(deployment: Deployment) -> None:
 
 
 def test_everything_comes_back_after_a_reboot(deployment: Deployment) -> None:
-    deployment.reboot()
+    deployment.machine.reboot()
     outcome = deployment.run("verify")
     assert outcome.exit_code == 0, _show(outcome)
     assert outcome.bad_checks() == []
@@ -190,10 +190,10 @@ def test_everything_comes_back_after_a_reboot(deployment: Deployment) -> None:
 
 def test_killed_services_come_back(deployment: Deployment) -> None:
     """Every service that people or other services talk to is killed, all at once; nobody does anything about it."""
-    before = drift.processes(deployment, drift.declared_units(deployment))
+    before = deployment.machine.processes()
     names = list(before)
     assert {"nginx.service", "valkey-server.service", "mattermost.service", "prosody.service"} < set(names)
-    deployment.host(f"kill -9 {' '.join(before.values())}")
+    deployment.host(f"kill -9 {' '.join(str(unit.main) for unit in before.values())}")
     deadline = time.monotonic() + 60
     while deployment.host(f"systemctl is-active {' '.join(names)} || true").split() != ["active"] * len(
         names
@@ -202,8 +202,8 @@ def test_killed_services_come_back(deployment: Deployment) -> None:
             f"systemctl status --no-pager {' '.join(names)} || true"
         )
         time.sleep(1)
-    after = drift.processes(deployment, names)
-    assert all(after[name] != before[name] for name in names)
+    after = deployment.machine.processes()
+    assert all(after[name].main != before[name].main for name in names)
     outcome = deployment.run("verify")
     assert outcome.exit_code == 0, _show(outcome)
 
@@ -255,7 +255,7 @@ def _find(deployment: Deployment, pattern: str, command: str) -> set[str]:
 
 def _recorded_destinations(deployment: Deployment) -> set[str]:
     """Return the addresses in the outbound table's sets, without loopback, multicast and the machine's own net."""
-    own = ipaddress.ip_network(f"{deployment.machine['address']}/24", strict=False)
+    own = ipaddress.ip_network(f"{deployment.machine.address}/24", strict=False)
     found = set()
     for name in ("seen4", "seen6"):
         listing = json.loads(deployment.host(f"nft --json list set inet sovstack_outbound {name}"))
