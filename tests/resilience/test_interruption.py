@@ -94,7 +94,8 @@ def test_apply_after_an_interruption_reaches_the_same_end(
             process.wait(timeout=30)
         else:
             deployment.cut_power(deployment.machine)
-            assert process.wait(timeout=NOTICE_SECONDS) == 5, log.read_text()[-4000:]
+            # 6 where this run is so much faster than the reference that the moment falls into its verification.
+            assert process.wait(timeout=NOTICE_SECONDS) in (5, 6), log.read_text()[-4000:]
             assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
             deployment.switch_on(deployment.machine)
             deployment.machine.wait_until_up()
