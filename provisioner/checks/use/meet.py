@@ -21,8 +21,11 @@ _POLL_SECONDS = 2
 #: Prflx and srflx are this computer's own addresses as the other end sees them.
 DIRECT = ("host/udp", "prflx/udp", "srflx/udp")
 RELAYED = ("relay/tls",)
-# Straight into the room, over the videobridge also while only two are there.
-_SETTINGS = "#config.prejoinConfig.enabled=false&config.p2p.enabled=false&config.startWithAudioMuted=false"
+# Over the videobridge also while only two are there. The page before the room stays: a client that an address tells to
+# pass over it takes part without camera and microphone.
+_SETTINGS = "#config.p2p.enabled=false&config.startWithAudioMuted=false"
+# What a person presses on that page, while it is there.
+_JOIN = """document.querySelector('[data-testid="prejoin.joinMeeting"]')?.click()"""
 
 
 def hold_meeting(
@@ -45,6 +48,8 @@ def hold_meeting(
             tab.inject(media.watch(relayed=relayed))
             tab.open(address)
         while True:
+            for tab in participants:
+                tab.evaluate(_JOIN)
             receptions = [Reception.read(tab.evaluate(media.ASK)) for tab in participants]
             problems = [
                 f"participant {number} lacks {', '.join(missing)}"
