@@ -1,6 +1,6 @@
-"""A lab's network: one bridge, one nftables table, one subnet, and the kernel's forwarding switch.
+"""A lab's network: one bridge, one nftables table, one subnet, and the kernel's settings that machines need.
 
-What labs of one computer share (which subnets are taken, what forwarding was before) is kept in
+What labs of one computer share (which subnets are taken, what those settings were before) is kept in
 ``/run/sovstack-lab``: it lives exactly as long as the bridges it speaks of.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provisioner.errors import ProvisionerError, Unavailable, UsageError
@@ -19,7 +19,9 @@ from provisioner.lab.record import Lab
 
 _SHARED = Path("/run/sovstack-lab")
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-_FORWARD_BEFORE = _SHARED / "ip_forward.before"
+# Of one user, here root of all machines. A machine's systemd and its services hold ten of the kernel's usual 128.
+_INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+_MANY_INSTANCES = 2048
 _DEFAULT_LAB = "default"
 
 
@@ -44,9 +46,9 @@ def make(lab: Lab) -> None:
                 hint=f"sovstack lab down {lab.name}, then lab up {lab.name} takes a free one",
             )
         record.replace_file(claim, str(lab.home))
-        if not _FORWARD_BEFORE.exists():
-            record.replace_file(_FORWARD_BEFORE, _FORWARD.read_text())
-        _FORWARD.write_text("1")
+        _borrow(_FORWARD, 1)
+        with suppress(OSError):  # where the kernel's settings are read-only, fewer machines run at once
+            _borrow(_INOTIFY_INSTANCES, _MANY_INSTANCES)
         _make_bridge(lab)
         run(["nft", "-f", "-"], stdin=_ruleset(lab))
 
@@ -66,7 +68,7 @@ def obstacles() -> list[str]:
 
 
 def remove(lab: Lab) -> None:
-    """Remove the lab's bridge, links and rules; put forwarding back after the last lab. Safe to repeat."""
+    """Remove the lab's bridge, links and rules; after the last lab put the settings back. Safe to repeat."""
     with _shared_lock():
         claim = _claim(lab.network)
         if not claim.exists() or claim.read_text() == str(lab.home):
@@ -76,9 +78,39 @@ def remove(lab: Lab) -> None:
                 remove_link(link)
             remove_link(lab.bridge)
             claim.unlink(missing_ok=True)
-        if _FORWARD_BEFORE.exists() and not any(_SHARED.glob("network-*")):
-            _FORWARD.write_text(_FORWARD_BEFORE.read_text())
-            _FORWARD_BEFORE.unlink()
+        if not any(_SHARED.glob("network-*")):
+            _give_back(_FORWARD)
+            _give_back(_INOTIFY_INSTANCES)
+
+
+def _borrow(setting: Path, least: int) -> None:
+    """See to it that a setting of the kernel is not below ``least``; remember what it was.
+
+    Raises:
+        OSError: It cannot be set.
+    """
+    before = _before(setting)
+    value = setting.read_text()
+    if int(value) < least:
+        if not before.exists():
+            record.replace_file(before, value)
+        try:
+            setting.write_text(str(least))
+        except OSError:
+            before.unlink()
+            raise
+
+
+def _give_back(setting: Path) -> None:
+    before = _before(setting)
+    if before.exists():
+        setting.write_text(before.read_text())
+        before.unlink()
+
+
+def _before(setting: Path) -> Path:
+    """Return the file that remembers what a setting was before the first lab."""
+    return _SHARED / f"{setting.name}.before"
 
 
 def remove_link(name: str) -> None:

@@ -70,3 +70,37 @@ def test_chains_of_others_that_drop_forwarded_packets_are_named(monkeypatch):
     ]
     monkeypatch.setattr(network, "run", lambda arguments: json.dumps({"nftables": chains}))
     assert network.obstacles() == ["the nftables chain ip filter FORWARD drops what it does not know"]
+
+
+def test_a_setting_of_the_kernel_is_borrowed_and_given_back(tmp_path):
+    (tmp_path / "run").mkdir()
+    setting = tmp_path / "max_user_instances"
+    setting.write_text("128\n")
+    network._borrow(setting, 2048)
+    network._borrow(setting, 2048)
+    assert setting.read_text() == "2048"
+    network._give_back(setting)
+    network._give_back(setting)
+    assert setting.read_text() == "128\n"
+
+
+def test_a_setting_that_suffices_is_left_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+    setting = tmp_path / "max_user_instances"
+    setting.write_text("8192\n")
+    network._borrow(setting, 2048)
+    network._give_back(setting)
+    assert setting.read_text() == "8192\n"
+
+
+def test_a_setting_that_cannot_be_set_leaves_no_memory_of_it(tmp_path):
+    (tmp_path / "run").mkdir()
+
+    class ReadOnly(type(tmp_path)):
+        def write_text(self, *_):
+            raise PermissionError("read-only")
+
+    (tmp_path / "max_user_instances").write_text("128\n")
+    with pytest.raises(PermissionError):
+        network._borrow(ReadOnly(tmp_path / "max_user_instances"), 2048)
+    assert list((tmp_path / "run").iterdir()) == []
