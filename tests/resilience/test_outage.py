@@ -23,6 +23,7 @@ from functools import partial
 
 import pytest
 import yaml
+from stack import egress
 from stack.deployment import Deployment, deploying
 from stack.machine import Machine, Processes
 
@@ -144,6 +145,16 @@ def test_all_machines_come_back_from_a_power_cut(deployment: Deployment, sites: 
     for machine in deployment.machines.values():
         machine.wait_until_up()
     _require_health(deployment, sites)
+
+
+def test_use_contacts_nobody_from_any_machine(deployment: Deployment, sites: list[Site]) -> None:
+    """Nor has anything else since the power came back."""
+    _wait_until_well(partial(_site_complaints, sites))
+    outcome = deployment.run("verify", "--level", "use")
+    verdicts = {check["id"]: check["verdict"] for check in outcome.report["checks"]}
+    assert {"USE-FILES-SHARE", "USE-CHAT-POST", "USE-MEET-UDP"} <= set(verdicts), outcome.log[-4000:]
+    found = {name: egress.strangers(machine) for name, machine in deployment.machines.items()}
+    assert not any(found.values()), found
 
 
 def _choose(chance: random.Random, processes: Processes, kind: Kind) -> int | None:
