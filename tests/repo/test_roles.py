@@ -250,7 +250,7 @@ def test_facts_are_read_from_ansible_facts(role: str) -> None:
 @roles
 def test_templates_mirror_the_path_they_are_written_to(role: str) -> None:
     root = role_path(role) / "templates"
-    tops = {"etc", "opt", "srv", "usr", "var"}
+    tops = {"etc", "opt", "run", "srv", "usr", "var"}
     for path in root.rglob("*"):
         if path.is_file():
             assert path.suffix == ".j2", f"{path.relative_to(CHECKOUT)} has no .j2"

@@ -98,6 +98,14 @@ def test_apply_deploys_and_verifies(deployment: Deployment) -> None:
     assert all(check["remedy"] and check["grade"] for check in outcome.report["checks"])
 
 
+def test_no_service_ran_with_the_settings_of_its_package(deployment: Deployment) -> None:
+    started = deployment.host(
+        "journalctl --boot --output=cat --identifier=systemd | grep '^Started ' | cut -d ' ' -f 2"
+    ).split()
+    for unit in ("nginx.service", "postgresql@17-main.service", "valkey-server.service", "coturn.service"):
+        assert started.count(unit) == 1, f"{unit} was started {started.count(unit)} times"
+
+
 def test_second_apply_changes_nothing(deployment: Deployment) -> None:
     started = time.monotonic()
     outcome = deployment.run("apply")
