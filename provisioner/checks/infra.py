@@ -1,4 +1,4 @@
-"""Runs ``tests/infra/<role>`` against real hosts: one pytest process per host, checks as they come.
+"""Runs ``tests/infra/<role>`` against real hosts: one pytest process for eight roles of a host, checks as they come.
 
 The tests are the ones that molecule runs. Here they get a persistent shell instead of one ssh client per
 command (``shell.py``) and the variables that Ansible was given (``plugin.py``).
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +25,8 @@ from provisioner.checks.shell import Shell, remote_shell, ssh_command
 from provisioner.checks.stream import Merged
 
 _LOG_TAIL_LINES = 20
+# One after the other, the tests of a host with all applications wait for it more than they compute.
+_ROLES_OF_A_SESSION = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,18 @@ def run(
     if begin is None:
         begin = threading.Event()
         begin.set()
+    unreachable: set[str] = set()
     return Merged(
-        _Session(tests, machine, tuple(ssh_arguments), timeout_seconds, log, begin) for machine in machines
+        _Session(tests, part, tuple(ssh_arguments), timeout_seconds, log, begin, unreachable)
+        for machine in machines
+        for part in _divide(machine)
     )
+
+
+def _divide(machine: Machine) -> Iterator[Machine]:
+    """Yield the machine once for each session, with the roles that are tested in it."""
+    for first in range(0, len(machine.roles), _ROLES_OF_A_SESSION):
+        yield replace(machine, roles=machine.roles[first : first + _ROLES_OF_A_SESSION])
 
 
 def listeners(machine: Machine, ssh_arguments: Sequence[str] = ()) -> frozenset[int]:
@@ -115,7 +126,7 @@ def parse_listeners(table: str) -> frozenset[int]:
 
 
 class _Session(Iterator[Check]):
-    """The checks of one host; ``close`` may be called from another thread."""
+    """The checks of some roles of one host; ``close`` may be called from another thread."""
 
     def __init__(
         self,
@@ -125,6 +136,7 @@ class _Session(Iterator[Check]):
         timeout_seconds: float,
         log: Path | None,
         begin: threading.Event,
+        unreachable: set[str],
     ) -> None:
         self._tests = tests
         self._machine = machine
@@ -135,6 +147,7 @@ class _Session(Iterator[Check]):
         self._timeout_seconds = timeout_seconds
         self._log = log
         self._begin = begin
+        self._unreachable = unreachable  # hosts of which it was said, by any session
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
         self._checks = self._run()
@@ -166,7 +179,11 @@ class _Session(Iterator[Check]):
             with self._started(folders, scratch) as lines:
                 for line in lines:
                     check = Check.from_json(json.loads(line))
-                    answered = answered and check.id != REACHABLE_ID
+                    if check.id == REACHABLE_ID:
+                        answered = False
+                        if self._machine.name in self._unreachable:
+                            continue
+                        self._unreachable.add(self._machine.name)
                     yield check
                 assert self._process is not None  # noqa: S101
                 status = self._process.wait()

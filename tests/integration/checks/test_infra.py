@@ -162,6 +162,34 @@ def test_unreachable_host_is_said_once(run: Run, tmp_path: Path) -> None:
     assert checks[0].actual == "ssh: no route to host"
 
 
+@pytest.fixture
+def nine_roles(run: Run, tmp_path: Path) -> tuple[str, ...]:
+    """As many roles as take two sessions; each has a test that says in which process it runs."""
+    run("@A\ndef test_a(): pass")
+    names = tuple(f"role{number}" for number in range(9))
+    for name in names:
+        folder = tmp_path / "tests" / "infra" / name
+        folder.mkdir()
+        mark = MARK.format(name.upper())
+        body = "def test_it(host, record_property):\n    record_property('actual', os.getpid())\n    host.run('true')\n"
+        (folder / f"test_{name}.py").write_text(f"import os\nimport pytest\n\n{mark}\n{body}")
+    return names
+
+
+def test_many_roles_are_tested_in_several_sessions(run: Run, nine_roles: tuple[str, ...]) -> None:
+    checks = run("@A\ndef test_a(): pass", roles=nine_roles)
+    assert sorted(check.id for check in checks) == [name.upper() for name in nine_roles]
+    assert len({check.actual for check in checks}) == 2
+
+
+def test_unreachable_host_is_said_once_by_all_sessions(
+    run: Run, nine_roles: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "bin" / "ssh").write_text("#!/bin/sh\necho 'ssh: no route to host' >&2\nexit 255\n")
+    checks = run("@A\ndef test_a(): pass", roles=nine_roles)
+    assert [check.id for check in checks] == ["HOST-REACHABLE"]
+
+
 def test_session_that_takes_too_long_is_ended(run: Run) -> None:
     started = time.monotonic()
     checks = run("import time\n\n@A\ndef test_a(): time.sleep(60)\n", timeout_seconds=3)
