@@ -32,7 +32,8 @@ REQUESTED_TRANSPORT, XOR_MAPPED_ADDRESS = 0x0019, 0x0020
 # Addresses that are hidden from routers which would translate them.
 HIDDEN = (XOR_PEER_ADDRESS, XOR_RELAYED_ADDRESS, XOR_MAPPED_ADDRESS)
 FAMILIES = {4: 1, 6: 2}  # by the version of IP
-UNAUTHORIZED = 401
+UNAUTHORIZED, ALLOCATION_MISMATCH = 401, 437
+ALLOCATION_ATTEMPTS = 3
 UDP_PROTOCOL_NUMBER = 17
 _HEADER_BYTES = 20
 
@@ -85,14 +86,18 @@ class TurnClient:
         self._key = b""
         self._login: tuple[tuple[int, bytes], ...] = ()
         self._stream = tls is not None
-        if tls is None:
-            family = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0][0]
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            self._socket.settimeout(timeout)
-            self._socket.connect(server)
-        else:
-            plain = socket.create_connection(server, timeout=timeout)
-            self._socket = tls.wrap_socket(plain, server_hostname=name or server[0])
+        self._server, self._tls, self._name, self._timeout = server, tls, name or server[0], timeout
+        self._socket = self._connect()
+
+    def _connect(self) -> socket.socket:
+        if self._tls is not None:
+            plain = socket.create_connection(self._server, timeout=self._timeout)
+            return self._tls.wrap_socket(plain, server_hostname=self._name)
+        family = socket.getaddrinfo(*self._server, type=socket.SOCK_DGRAM)[0][0]
+        connected = socket.socket(family, socket.SOCK_DGRAM)
+        connected.settimeout(self._timeout)
+        connected.connect(self._server)
+        return connected
 
     def __enter__(self) -> TurnClient:
         """Return the client itself."""
@@ -115,6 +120,8 @@ class TurnClient:
     def allocate(self, username: str, password: str, *, version: int | None = None) -> Address:
         """Return the address that the server relays from.
 
+        Where the server still remembers somebody else at this port, it is asked from another one (RFC 8656, 7.4).
+
         Args:
             username: Who it is.
             password: That one's.
@@ -127,6 +134,17 @@ class TurnClient:
         wish = [(REQUESTED_TRANSPORT, bytes([UDP_PROTOCOL_NUMBER, 0, 0, 0]))]
         if version is not None:
             wish.append((REQUESTED_ADDRESS_FAMILY, bytes([FAMILIES[version], 0, 0, 0])))
+        for _ in range(ALLOCATION_ATTEMPTS - 1):
+            try:
+                return self._allocate(username, password, wish)
+            except TurnRefused as refusal:
+                if refusal.code != ALLOCATION_MISMATCH:
+                    raise
+            with self._socket:  # closed when the next one has its port
+                self._socket = self._connect()
+        return self._allocate(username, password, wish)
+
+    def _allocate(self, username: str, password: str, wish: list[tuple[int, bytes]]) -> Address:
         try:
             self._request(ALLOCATE, wish)
         except TurnRefused as refusal:
