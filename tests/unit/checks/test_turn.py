@@ -42,8 +42,8 @@ def mismatching() -> Iterator[Mismatching]:
 
 
 def test_a_port_that_the_server_remembers_for_another_is_left(mismatching: Mismatching) -> None:
-    with turn.TurnClient(mismatching.socket.getsockname(), timeout=2) as client:
-        with pytest.raises(turn.TurnRefused) as refusal:
-            client.allocate("name", "password")
+    address = mismatching.socket.getsockname()
+    with turn.TurnClient(address, timeout=2) as client, pytest.raises(turn.TurnRefused) as refusal:
+        client.allocate("name", "password")
     assert refusal.value.code == turn.ALLOCATION_MISMATCH
     assert len(set(mismatching.ports)) == len(mismatching.ports) == turn.ALLOCATION_ATTEMPTS
