@@ -16,21 +16,25 @@ from typing import Any, Self
 LEAST_BYTES: Mapping[str, int] = {"audio": 2_000, "video": 20_000}
 
 _WATCH = """(relayed => {
-  const Native = window.RTCPeerConnection, made = [];
-  const shape = given => !relayed ? given : {...given, iceTransportPolicy: 'relay',
+  const Native = window.RTCPeerConnection, made = [], named = new WeakMap();
+  const wanted = url => relayed ? /^turns:/i.test(url) : !/^turns?:/i.test(url);
+  const shape = given => ({...given, iceTransportPolicy: relayed ? 'relay' : 'all',
     iceServers: (given?.iceServers ?? [])
-      .map(server => ({...server, urls: [server.urls].flat().filter(url => /^turns:/i.test(url))}))
-      .filter(server => server.urls.length)};
+      .map(server => ({...server, urls: [server.urls].flat().filter(wanted)}))
+      .filter(server => server.urls.length)});
+  const name = (connection, given) => named.set(connection, (given?.iceServers ?? []).flatMap(server => server.urls));
   class Watched extends Native {
-    constructor(configuration, ...more) { super(shape(configuration), ...more); made.push(this); }
-    setConfiguration(configuration) { super.setConfiguration(shape(configuration)); }
+    constructor(configuration, ...more) {
+      super(shape(configuration), ...more); made.push(this); name(this, configuration);
+    }
+    setConfiguration(configuration) { super.setConfiguration(shape(configuration)); name(this, configuration); }
   }
   window.RTCPeerConnection = window.webkitRTCPeerConnection = Watched;
   const kept = ['inbound-rtp', 'transport', 'candidate-pair', 'local-candidate'];
   Object.defineProperty(window, 'sovstackMedia', {value: () => Promise.all(made
     .filter(connection => connection.connectionState !== 'closed')
     .map(async connection => ({
-      servers: (connection.getConfiguration().iceServers ?? []).flatMap(server => server.urls),
+      servers: named.get(connection),
       stats: [...(await connection.getStats()).values()].filter(entry => kept.includes(entry.type)),
     })))});
 })(%s)"""
@@ -39,7 +43,10 @@ ASK = "window.sovstackMedia ? sovstackMedia() : []"
 
 
 def watch(*, relayed: bool) -> str:
-    """Return the script that watches a page's connections; ``relayed`` leaves them TURN over TLS alone."""
+    """Return the script that watches a page's connections; ``relayed`` leaves them TURN over TLS alone, else no TURN.
+
+    Where both ways are open a browser takes whichever is ready first, which says nothing about the other.
+    """
     return _WATCH % json.dumps(relayed)
 
 
