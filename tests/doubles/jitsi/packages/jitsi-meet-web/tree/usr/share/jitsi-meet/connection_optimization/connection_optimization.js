@@ -1,1 +1,0 @@
-// Contract double: no connection is prepared.

@@ -1,1 +1,0 @@
-var loggingConfig = { defaultLogLevel: "info" };
