@@ -113,6 +113,8 @@ JS
 
 debconf-set-selections <<SELECTIONS
 jitsi-videobridge2 jitsi-videobridge/jvb-hostname string $hostname
+jitsi-meet-prosody jitsi-meet/cert-choice select I want to use my own certificate
+jitsi-meet-prosody jitsi-meet/jaas-choice boolean false
 jitsi-videobridge2 jitsi-videobridge/jvbsecret password $secret
 jicofo jicofo/jicofo-authpassword password $secret
 SELECTIONS

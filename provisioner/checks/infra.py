@@ -1,4 +1,4 @@
-"""Runs ``tests/infra/<role>`` against real hosts: one pytest process for eight roles of a host, checks as they come.
+"""Runs ``tests/infra/<role>`` against real hosts: one pytest process for some roles of a host, checks as they come.
 
 The tests are the ones that molecule runs. Here they get a persistent shell instead of one ssh client per
 command (``shell.py``) and the variables that Ansible was given (``plugin.py``).
@@ -7,6 +7,7 @@ command (``shell.py``) and the variables that Ansible was given (``plugin.py``).
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from provisioner.checks.stream import Merged
 
 _LOG_TAIL_LINES = 20
 # One after the other, the tests of a host with all applications wait for it more than they compute.
-_ROLES_OF_A_SESSION = 8
+_ROLES_OF_A_SESSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,13 @@ def run(
 
 
 def _divide(machine: Machine) -> Iterator[Machine]:
-    """Yield the machine once for each session, with the roles that are tested in it."""
-    for first in range(0, len(machine.roles), _ROLES_OF_A_SESSION):
-        yield replace(machine, roles=machine.roles[first : first + _ROLES_OF_A_SESSION])
+    """Yield the machine once for each session, with the roles that are tested in it.
+
+    They are dealt out like cards: the tests of roles that belong together, and come after each other, take alike long.
+    """
+    sessions = math.ceil(len(machine.roles) / _ROLES_OF_A_SESSION)
+    for number in range(sessions):
+        yield replace(machine, roles=machine.roles[number::sessions])
 
 
 def listeners(machine: Machine, ssh_arguments: Sequence[str] = ()) -> frozenset[int]:
