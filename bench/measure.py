@@ -1,7 +1,7 @@
 """Measure ``sovstack apply`` against the floor: the same packages and archives by bare shell scripts.
 
-On two fresh lab machines, in one run: ``apply`` on the first, the floor with exactly the packages that apply
-installed on the second, then ``apply`` again on the first. A table goes to standard error, JSON to standard
+On two fresh lab machines, in one run: ``apply`` on the first, and again, then, with that one switched off, the floor
+with exactly the packages that apply installed on the second. A table goes to standard error, JSON to standard
 output. Of each application the real release is taken where the release cache or upstream has it; else a contract
 double stands in, and the result says so.
 """
@@ -24,7 +24,7 @@ from typing import Any
 import floor
 import yaml
 from archives import CHECKOUT, SOVSTACK, Release, choose
-from machines import Machine, start_machines, take_down_machines
+from machines import Machine, bring_up_machines, start_machines, take_down_machines
 from turnarounds import Turnarounds
 
 from provisioner.lab import record
@@ -204,13 +204,16 @@ def main() -> None:
             command = apply_command(path, releases, doubles)
             say("apply on a fresh machine")
             fresh = measure_apply(command, ours, bridge)
-            packages = floor.debian_packages(ours.manual_packages() - before, releases)
-            say(f"the floor with the same {len(packages)} packages")
-            lowest, _ = measure(floor.command(profile, releases, packages, bare), bare, bridge)
             say("apply again")
             again = measure_apply(command, ours, bridge)
+            packages = floor.debian_packages(ours.manual_packages() - before, releases)
+            ours.power_off()
+            say(f"the floor with the same {len(packages)} packages")
+            lowest, _ = measure(floor.command(profile, releases, packages, bare), bare, bridge)
         finally:
-            if not options.keep:
+            if options.keep:
+                bring_up_machines(options.debian)
+            else:
                 take_down_machines()
     result = {
         "format_version": FORMAT_VERSION,
