@@ -239,7 +239,7 @@ def test_modules_have_their_full_name(role: str) -> None:
 def test_facts_are_read_from_ansible_facts(role: str) -> None:
     injected = re.compile(
         r"(?<![\w.'\"\[])ansible_(?!facts|managed|check_mode|host\b|user\b|connection\b|become|version\b|diff_mode"
-        r"|ssh_|port\b|async_dir\b|loop|parent_role|play|failed|run_tags|skip_tags|python_interpreter|builtin)\w+"
+        r"|ssh_|port\b|loop|parent_role|play|failed|run_tags|skip_tags|python_interpreter|builtin)\w+"
     )
     for path in sources(role):
         if path.suffix in {".yml", ".j2"}:
