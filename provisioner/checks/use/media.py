@@ -109,9 +109,11 @@ def _way(transport: Mapping[str, Any], stats: Mapping[str, Mapping[str, Any]]) -
     """Return kind and protocol of the local candidate that a transport uses.
 
     ``relayProtocol`` is how the browser speaks to the TURN server; the candidate's own ``protocol`` is how the server
-    speaks to the other end.
+    speaks to the other end. A candidate that has the one is relayed, whatever its kind: where the other end sees the
+    server at an address behind NAT, the relayed candidate becomes a peer-reflexive one.
     """
     pair = stats.get(transport.get("selectedCandidatePairId", ""), {})
     local = stats.get(pair.get("localCandidateId", ""), {})
-    kind = local.get("candidateType", "unknown")
-    return f"{kind}/{local.get('relayProtocol' if kind == 'relay' else 'protocol', 'unknown')}"
+    if "relayProtocol" in local or local.get("candidateType") == "relay":
+        return f"relay/{local.get('relayProtocol', 'unknown')}"
+    return f"{local.get('candidateType', 'unknown')}/{local.get('protocol', 'unknown')}"

@@ -53,8 +53,10 @@ FULL = (("audio", 9_000), ("audio", 8_000), ("video", 90_000), ("video", 80_000)
         ([connection(*FULL)], DIRECT),
         ([connection(*FULL[:2]), connection(*FULL[2:], kind="prflx")], DIRECT),
         ([connection(*FULL, kind="relay", relayProtocol="tls")], RELAYED),
+        # Behind NAT the videobridge sees the TURN server at another address than the browser was told.
+        ([connection(*FULL, kind="prflx", relayProtocol="tls")], RELAYED),
     ],
-    ids=["one", "two", "relay"],
+    ids=["one", "two", "relay", "relay behind NAT"],
 )
 def test_who_receives_all_others_on_the_way_that_is_wanted_lacks_nothing(
     seen: list[dict[str, Any]], ways: tuple[str, ...]
@@ -69,6 +71,7 @@ def test_who_receives_all_others_on_the_way_that_is_wanted_lacks_nothing(
         ([connection(*FULL[1:])], DIRECT, "audio of 1 of 2 others"),
         ([connection(*FULL[:3], ("video", 19_999))], DIRECT, "video of 1 of 2 others"),
         ([connection(*FULL, kind="relay", relayProtocol="tls")], DIRECT, "media on relay/tls"),
+        ([connection(*FULL, kind="prflx", relayProtocol="udp")], DIRECT, "media on relay/udp"),
         ([connection(*FULL, protocol="tcp")], DIRECT, "media on host/tcp"),
         ([connection(*FULL)], RELAYED, "media on host/udp, not on relay/tls"),
         ([connection(*FULL, kind="relay", relayProtocol="udp")], RELAYED, "media on relay/udp"),
