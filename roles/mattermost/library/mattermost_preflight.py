@@ -49,7 +49,7 @@ ansible_facts:
   returned: always
   type: dict
   sample:
-    mattermost: {installed_version: 10.11.16, release_present: true}
+    mattermost: {installed_version: 10.11.16}
 """
 
 import operator
@@ -168,7 +168,7 @@ def main() -> None:
         )
     if problems:
         module.fail_json(msg=f"Refused, and nothing was changed: {'; '.join(problems)}.", problems=problems)
-    facts = {"installed_version": installed, "release_present": release.is_dir()}
+    facts = {"installed_version": installed}
     module.exit_json(changed=False, ansible_facts={"mattermost": facts})
 
 

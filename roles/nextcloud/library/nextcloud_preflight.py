@@ -48,7 +48,7 @@ ansible_facts:
   returned: always
   type: dict
   sample:
-    nextcloud: {installed_version: 34.0.1.2, release_present: true}
+    nextcloud: {installed_version: 34.0.1.2}
 """
 
 import pathlib
@@ -131,7 +131,7 @@ def main() -> None:
         )
     if problems := [problem for problem in problems if problem]:
         module.fail_json(msg=f"Refused, and nothing was changed: {'; '.join(problems)}.", problems=problems)
-    facts = {"installed_version": installed, "release_present": bool(release.version)}
+    facts = {"installed_version": installed}
     module.exit_json(changed=False, ansible_facts={"nextcloud": facts})
 
 
