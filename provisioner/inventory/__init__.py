@@ -54,6 +54,8 @@ def build(
             name: placement.host_vars(profile, name)
             | (jitsi.host_variables(profile, meet, name) if meet else {})
             | sizing.variables(budgets[name], connections=connections)
+            # Then no role's size is a share of what Ansible would have to ask the host for.
+            | {"stack_sized": budgets[name].memory is not None}
             for name in profile.hosts
         },
     )
