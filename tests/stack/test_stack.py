@@ -40,7 +40,7 @@ EDITS = (
     Edit(
         "sed -i 's/SAMEORIGIN/ALLOWALL/' /etc/nginx/snippets/security-headers.conf",
         "nginx",
-        "Write the one source of security headers",
+        "Write security headers, configuration and log rotation",
         "ALLOWALL",
         ("Run nginx",),
     ),

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Make a private key on the host and hand back what a certificate authority needs to know about it."""
+"""Make private keys on the host and hand back what a certificate authority needs to know about them."""
 
 from __future__ import annotations
 
@@ -12,52 +12,59 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
-module: tls_key_request
-short_description: Keep an ECDSA P-256 key on the host and return its certificate signing request
+module: tls_key_requests
+short_description: Keep ECDSA P-256 keys on the host and return their certificate signing requests
 description:
-  - The key never leaves the host. Needs nothing but the C(openssl) command.
+  - The keys never leave the host. Needs nothing but the C(openssl) command.
 options:
   directory:
-    description: Folder of privkey.pem and fullchain.pem; created when missing.
+    description: Folder that has a folder of each certificate, with privkey.pem and fullchain.pem; created when missing.
     type: path
     required: true
-  hostnames:
-    description: DNS names of the request; the first is also its common name.
+  certificates:
+    description: The certificates that the keys are for. What else is said of one is not looked at.
     type: list
-    elements: str
+    elements: dict
     required: true
-  group:
-    description: System group that may read the key besides root, for a service that reads it as its own user.
-    type: str
-    default: root
+    suboptions:
+      name: {description: Name of its folder., type: str, required: true}
+      hostnames:
+        description: DNS names of the request; the first is also its common name.
+        type: list
+        elements: str
+        required: true
+      group:
+        description: System group that may read the key besides root, for a service that reads it as its own user.
+        type: str
+        default: root
   placeholder:
-    description: Write a self-signed fullchain.pem when there is none, so that a web server can start.
+    description: Write a self-signed fullchain.pem where there is none, so that a web server can start.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
 - name: Keep a key and a request
-  tls_key_request:
-    directory: /etc/sovstack/tls/cloud
-    hostnames: [cloud.zonnedael.example]
+  tls_key_requests:
+    directory: /etc/sovstack/tls
+    certificates: [{name: cloud, hostnames: [cloud.zonnedael.example]}]
 """
 
 RETURN = r"""
-csr:
-  description: The request as PEM; empty in check mode when there is no key yet.
+requests:
+  description: One for each of the certificates, in their order.
   returned: success
-  type: str
-public_key:
-  description: The public key as PEM; empty like csr.
-  returned: success
-  type: str
-certificate:
-  description: Content of fullchain.pem; empty when there is none.
-  returned: success
-  type: str
+  type: list
+  elements: dict
+  contains:
+    name: {description: The certificate's name., type: str}
+    hostnames: {description: Its DNS names., type: list, elements: str}
+    csr: {description: The request as PEM; empty in check mode when there is no key yet., type: str}
+    public_key: {description: The public key as PEM; empty like csr., type: str}
+    certificate: {description: Content of fullchain.pem; empty when there is none., type: str}
 """
 
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC KEY-----\n", re.DOTALL)
 _CHAIN_ATTRIBUTES = "0:0 0644\n"  # as describe_chain() has them
 _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 
@@ -65,12 +72,13 @@ _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 class KeyFolder:
     """The folder of one certificate: its key and its chain."""
 
-    def __init__(self, module: AnsibleModule) -> None:
-        """Read the module's parameters."""
+    def __init__(self, module: AnsibleModule, name: str, hostnames: list[str], group: str) -> None:
+        """Take what is said of the certificate."""
         self._module = module
-        self._hostnames: list[str] = module.params["hostnames"]
-        self._folder = Path(module.params["directory"])
-        self._group: str = module.params["group"]
+        self.name = name
+        self.hostnames = hostnames
+        self._folder = Path(module.params["directory"]) / name
+        self._group = group
         self._mode = 0o600 if self._group == "root" else 0o640
         self._key = self._folder / "privkey.pem"
         self._chain = self._folder / "fullchain.pem"
@@ -83,9 +91,9 @@ class KeyFolder:
             self._folder.mkdir(0o755, parents=True)
         return True
 
-    def ensure_key(self) -> bool:
-        """Make the key when there is no usable one, and keep it to root; true when something was wrong."""
-        if not self.public_key():
+    def ensure_key(self, public_key: str) -> bool:
+        """Make the key where there is no public half of one, and keep it to root; true when something was wrong."""
+        if not public_key:
             if not self._module.check_mode:
                 key = self._openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1")
                 self._write(self._key, key, self._mode, self._gid())
@@ -115,11 +123,10 @@ class KeyFolder:
         if not self._key.exists():
             return ""
         code, text, _ = self._module.run_command(
-            ["openssl", "pkey", "-in", str(self._key), "-noout", "-text_pub"]
+            ["openssl", "pkey", "-in", str(self._key), "-pubout", "-text_pub"]
         )
-        if code or "prime256v1" not in text:
-            return ""
-        return self._openssl("pkey", "-in", str(self._key), "-pubout")
+        found = _PUBLIC_KEY.search(text)
+        return "" if code or "prime256v1" not in text or found is None else found.group()
 
     def describe_wish(self) -> str:
         """What `describe_key` is to say of owner and mode."""
@@ -135,12 +142,12 @@ class KeyFolder:
             self._module.fail_json(msg=f"There is no group {self._group} that could read {self._key}.")
             raise
 
-    def describe_key(self) -> str:
+    def describe_key(self, public_key: str) -> str:
         """What a diff may show of the key; empty when there is none."""
         if not self._key.exists():
             return ""
         other = "text besides the key\n" if self._has_other_text() else ""
-        return self._describe_attributes(self._key) + (self.public_key() or "no usable key\n") + other
+        return self._describe_attributes(self._key) + (public_key or "no usable key\n") + other
 
     def describe_chain(self) -> str:
         """What a diff may show of the chain's file; empty when there is none."""
@@ -185,12 +192,12 @@ class KeyFolder:
         return str(out)
 
     def _subject(self) -> list[str]:
-        name = self._hostnames[0]
+        name = self.hostnames[0]
         return [
             "-subj",
             f"/CN={name}" if len(name) <= _COMMON_NAME_MAX else "/",
             "-addext",
-            "subjectAltName=" + ",".join(f"DNS:{hostname}" for hostname in self._hostnames),
+            "subjectAltName=" + ",".join(f"DNS:{hostname}" for hostname in self.hostnames),
             "-addext",
             "basicConstraints=critical,CA:FALSE",
             "-addext",
@@ -209,34 +216,54 @@ class KeyFolder:
         Path(temporary).rename(path)
 
 
+def keep(folder: KeyFolder, *, placeholder: bool) -> tuple[bool, dict[str, object], list[dict[str, str]]]:
+    """Keep one certificate's key; return whether something changed, the request, and the differences."""
+    public_key = folder.public_key()
+    before, chain_before = folder.describe_key(public_key), folder.describe_chain()
+    changed = folder.ensure_folder()
+    if folder.ensure_key(public_key):
+        changed = True
+        public_key = folder.public_key()
+    if placeholder:
+        changed |= folder.ensure_placeholder()
+    changed |= folder.ensure_chain()
+    request = {
+        "name": folder.name,
+        "hostnames": folder.hostnames,
+        "csr": folder.request() if public_key else "",
+        "public_key": public_key,
+        "certificate": folder.certificate(),
+    }
+    diff = [
+        folder.diff("privkey.pem", before, folder.describe_wish() + (public_key or "a new key\n")),
+        folder.diff("fullchain.pem", chain_before, _CHAIN_ATTRIBUTES if chain_before else ""),
+    ]
+    return changed, request, diff
+
+
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},
-            "hostnames": {"type": "list", "elements": "str", "required": True},
-            "group": {"type": "str", "default": "root"},
+            "certificates": {"type": "list", "elements": "dict", "required": True},
             "placeholder": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
-    folder = KeyFolder(module)
-    before, chain_before = folder.describe_key(), folder.describe_chain()
-    changed = folder.ensure_folder()
-    changed |= folder.ensure_key()
-    if module.params["placeholder"]:
-        changed |= folder.ensure_placeholder()
-    changed |= folder.ensure_chain()
-    public_key = folder.public_key()
+    kept = [
+        keep(
+            KeyFolder(
+                module, certificate["name"], certificate["hostnames"], certificate.get("group", "root")
+            ),
+            placeholder=module.params["placeholder"],
+        )
+        for certificate in module.params["certificates"]
+    ]
     module.exit_json(
-        changed=changed,
-        public_key=public_key,
-        csr=folder.request() if public_key else "",
-        certificate=folder.certificate(),
-        diff=[
-            folder.diff("privkey.pem", before, folder.describe_wish() + (public_key or "a new key\n")),
-            folder.diff("fullchain.pem", chain_before, _CHAIN_ATTRIBUTES if chain_before else ""),
-        ],
+        changed=any(changed for changed, _, _ in kept),
+        requests=[request for _, request, _ in kept],
+        diff=[entry for _, _, diff in kept for entry in diff],
     )
 
 
