@@ -11,6 +11,9 @@ Measured on a converged host:
   module that comes from one: 0.5 s, and 0.1 s per such task. They lie where Python finds them (``runner.py``).
 * Every worker finds and loads all of Jinja's filters and tests for itself: 0.6 s, spent once before the first fork.
 * Every worker compiles each template that it meets: 0.9 s (``compiled_templates.py``).
+* Ansible copies in depth what it read from a role's file, each time that a play names the role, and all variables for
+  each template that is looked up. Nine tenths of that are texts and where each stands in its file, which never change,
+  so that copies can share them as they share Python's own texts: 0.9 s.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ def main() -> int:
 
     _load_jinja_plugins_before_forking()
     _compile_templates_once()
+    _share_what_never_changes()
     try:
         playbook.main()
     except SystemExit as end:
@@ -73,6 +77,16 @@ def _compile_templates_once() -> None:
     CachingEnvironment.directory = cache_dir() / "templates" / versions
     make_private(CachingEnvironment.directory)
     _engine.AnsibleEnvironment = CachingEnvironment
+
+
+def _share_what_never_changes() -> None:
+    from ansible.module_utils._internal import _datatag
+
+    def share(value: object, _memo: object) -> object:
+        return value
+
+    for kind in (_datatag.AnsibleDatatagBase, _datatag._AnsibleTaggedStr, _datatag._AnsibleTaggedInt):
+        kind.__deepcopy__ = share
 
 
 def _lighten_mitogen() -> None:
