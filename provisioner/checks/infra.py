@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from provisioner.checks.plugin import REACHABLE_ID
-from provisioner.checks.result import Check, Grade, Verdict
+from provisioner.checks.result import REACHABLE_ID, Check, Grade, Verdict
 from provisioner.checks.shell import Shell, remote_shell, ssh_command
 from provisioner.checks.stream import Merged
 

@@ -17,11 +17,10 @@ import pytest
 import testinfra.backend
 
 from provisioner.checks.marker import NotApplicable, read_identity
-from provisioner.checks.result import Check, Grade, Verdict
+from provisioner.checks.result import REACHABLE_ID, Check, Grade, Verdict
 from provisioner.checks.shell import CommandTimedOut, Shell, ShellBackend
 from provisioner.errors import HostUnreachable
 
-REACHABLE_ID = "HOST-REACHABLE"
 _JOURNAL_LINES = 20
 _JOURNAL_UNITS = 3
 # What pytest writes between the lines of a failed comparison, for who sits at its command line.

@@ -10,6 +10,9 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+#: The check whether a host answers at all: said once, however many of its roles are tested.
+REACHABLE_ID = "HOST-REACHABLE"
+
 
 class Grade(StrEnum):
     """How near to the running service the evidence was taken, weakest first."""

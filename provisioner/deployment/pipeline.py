@@ -51,7 +51,7 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
         steps.refuse_small_hosts(session, budgets)
         inventory = steps.write_inventory(session, releases, budgets)
         with Verification(session, inventory, vault, options.level) as verification:
-            steps.play(session, "site", "converge", vault, transport)
+            steps.play(session, "site", "converge", vault, transport, meanwhile=verification.load)
             verification.run()
     return session.report
 

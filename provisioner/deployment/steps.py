@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from provisioner.deployment import hints
 from provisioner.deployment.session import Session
 from provisioner.engine import connection, runner
 from provisioner.engine.connection import Contact, Target
-from provisioner.engine.events import Note, Output, PlaybookFinished
+from provisioner.engine.events import Note, Output, PlaybookFinished, TaskFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, VerificationFailed
@@ -163,8 +163,12 @@ def play(
     transport: runner.Transport,
     *,
     check: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
     """Run a playbook on the hosts of its plays.
+
+    ``meanwhile`` is called with every task that ends: before the first one Ansible computes, from then on it mostly
+    waits.
 
     Raises:
         HostFailed: A task failed, or the playbook could not run.
@@ -189,7 +193,9 @@ def play(
             with contextlib.closing(runner.run(request)) as happenings:
                 for event in happenings:
                     session.tell(event)
-                    if isinstance(event, PlaybookFinished):
+                    if isinstance(event, TaskFinished):
+                        meanwhile()
+                    elif isinstance(event, PlaybookFinished):
                         code = event.code
                     elif isinstance(event, Note | Output):
                         said.append(event.text)

@@ -24,6 +24,7 @@ from provisioner.checks.outside import (
     WebTarget,
 )
 from provisioner.checks.result import Check, Verdict
+from provisioner.checks.stream import Merged
 from provisioner.deployment import meetings
 from provisioner.deployment.acceptance import Level, suite
 from provisioner.deployment.session import Session
@@ -41,8 +42,7 @@ _ADMINISTRATOR = "admin"
 class Verification:
     """The checks of a deployment: on the hosts and from outside at the same time, then those of use.
 
-    As a context manager it begins to load the hosts' tests at once, which then cost no time after something else that
-    keeps this computer waiting; nothing is asked of a host before ``run``.
+    As a context manager it ends what still runs. Nothing is asked of a host before ``run``.
     """
 
     def __init__(self, session: Session, inventory: Inventory, vault: Vault, level: Level) -> None:
@@ -52,21 +52,28 @@ class Verification:
         self._level = level
         self._targets = _find_targets(session, inventory, vault)
         self._begin = threading.Event()
+        self._on_hosts: Merged | None = None
 
     def __enter__(self) -> Self:
-        """Start to load the tests."""
-        self._on_hosts = infra.run(
-            self._session.content.infra_tests,
-            self._targets.machines,
-            ssh_arguments=self._targets.ssh,
-            log=self._session.run.directory / "checks.log",
-            begin=self._begin,
-        )
+        """Return this."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """End what still runs."""
-        self._on_hosts.close()
+        if self._on_hosts:
+            self._on_hosts.close()
+
+    def load(self) -> Merged:
+        """Load the hosts' tests, beside something that keeps this computer waiting; return their checks to come."""
+        if self._on_hosts is None:
+            self._on_hosts = infra.run(
+                self._session.content.infra_tests,
+                self._targets.machines,
+                ssh_arguments=self._targets.ssh,
+                log=self._session.run.directory / "checks.log",
+                begin=self._begin,
+            )
+        return self._on_hosts
 
     def run(self) -> None:
         """Make all checks.
@@ -76,8 +83,9 @@ class Verification:
         """
         session, targets = self._session, self._targets
         with session.phase("verify") as summarize:
+            on_hosts = self.load()
             self._begin.set()
-            with contextlib.closing(concurrently(self._on_hosts, _from_outside(session, targets))) as checks:
+            with contextlib.closing(concurrently(on_hosts, _from_outside(session, targets))) as checks:
                 for check in checks:
                     session.tell(check)
             if self._level is Level.USE:

@@ -35,13 +35,13 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return tmp_path / name
 
     def run_infra(_tests: Path, machines: object, **_options: object) -> SimpleNamespace:
-        given.update(machines=machines)
-        return SimpleNamespace(close=lambda: None)
+        given.update(machines=machines, loaded=given.get("loaded", 0) + 1)
+        return SimpleNamespace(close=lambda: given.update(closed=given.get("closed", 0) + 1))
 
     monkeypatch.setattr(infra, "run", run_infra)
     monkeypatch.setattr(outside, "run", lambda **targets: given.update(targets))
 
-    def look(services: str) -> dict[str, Any]:
+    def look(services: str, loads: int = 0) -> dict[str, Any]:
         text = BASE.replace(FILES, services)
         profile = read_content("profile.yml", text.encode(), tmp_path).profile
         session = SimpleNamespace(
@@ -56,6 +56,8 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         vault: Any = SimpleNamespace(values=values)
         with verification.Verification(session, built, vault, Level.STANDARD) as checks:  # type: ignore[arg-type]
             verification._from_outside(session, checks._targets)  # type: ignore[arg-type]
+            for _ in range(loads):
+                checks.load()
         return given
 
     return look
@@ -86,3 +88,9 @@ def test_each_service_is_looked_at_from_outside(looked_at: Any, services: str, h
 def test_chat_is_looked_at_as_its_own_administrator(looked_at: Any) -> None:
     [target] = looked_at(FILES + CHAT)["chat"]
     assert (target.user, target.password) == ("admin", Secret("m"))
+
+
+@pytest.mark.parametrize(("asked", "loaded"), [(0, 0), (1, 1), (3, 1)])
+def test_tests_of_the_hosts_are_loaded_once_and_ended(looked_at: Any, asked: int, loaded: int) -> None:
+    given = looked_at(FILES, loads=asked)
+    assert (given.get("loaded", 0), given.get("closed", 0)) == (loaded, loaded)
