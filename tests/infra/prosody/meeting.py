@@ -144,7 +144,9 @@ class Session:
         if answer.get("type") == "error":
             error = answer.find(f"{CLIENT}error")
             names = [
-                child.tag.removeprefix(STANZAS) for child in error or [] if child.tag.startswith(STANZAS)
+                child.tag.removeprefix(STANZAS)
+                for child in (() if error is None else error)
+                if child.tag.startswith(STANZAS)
             ]
             return next(iter(names), "error")
         self.welcome = answer
@@ -155,9 +157,12 @@ class Session:
         codes = {status.get("code") for status in stanza.iter(f"{MUC_USER}status")}
         return stanza.get("from") == address if "110" in codes else stanza.get("type") == "error"
 
-    def standing(self) -> str:
-        """Affiliation and role, as ``owner/moderator``, by the newest that came."""
-        assert self.welcome is not None
+    def standing_now(self) -> str:
+        """Affiliation and role in the room, as ``owner/moderator``; empty for who is not in it."""
+        if self.welcome is None:
+            return ""
+        # Whatever was sent to us before comes with the answer.
+        self.ask(f'type="get" to={quoteattr(self.host)}', '<ping xmlns="urn:xmpp:ping"/>')
         mine = [
             newer for newer in [self.welcome, *self.stanzas]
             if newer.get("from") == self.welcome.get("from") and newer.find(f"{MUC_USER}x") is not None

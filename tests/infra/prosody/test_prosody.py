@@ -40,8 +40,6 @@ print(json.dumps(session.log_in()))
 """
 # A guest asks for the room, as everybody who opens its page does; then the people come one after the other.
 ROOM = """
-import threading
-
 meeting, room = Meeting(DOMAIN), f"check-{uuid.uuid4().hex[:12]}"
 answers = {}
 
@@ -63,14 +61,13 @@ come("with a token of another room", sign(meeting.claims("another", moderator=Tr
 come("participant", participant)
 if guest:
     come("guest", host=guest)
-# Who moderates is told a moment after the welcome: all listen once more, at the same time, for a second at most.
-listening = [threading.Thread(target=person.post) for person in people.values()]
-for thread in listening:
-    thread.start()
-for thread in listening:
-    thread.join()
+# Who moderates is told a moment after the welcome.
+deadline = time.monotonic() + 3
+time.sleep(0.4)
+while people["moderator"].standing_now() != "owner/moderator" and time.monotonic() < deadline:
+    time.sleep(0.1)
 for name, person in people.items():
-    answers[name] = answers[name] or person.standing()
+    answers[name] = answers[name] or person.standing_now()
     person.end()
 print(json.dumps(answers))
 """
