@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -44,6 +45,24 @@ def tls_renewal_reason(
             return "there is more in the file than what was issued"
     elif leaf.issuer == leaf.subject:
         return "it is a self-signed placeholder"
+    return ""
+
+
+def tls_acme_reason(settings: str, server: str, authenticator: str, webroot: str) -> str:
+    """Why certbot has to ask anew for a certificate that is good: it would renew it in another way; empty when not.
+
+    ``settings`` is certbot's own file about the certificate (``/etc/letsencrypt/renewal/NAME.conf``), which it reads
+    when it renews and writes only when it gets a certificate. The others are what the file has to say now.
+    """
+    found = dict(re.findall(r"^(\w+) = (.*?),?$", settings, re.MULTILINE))
+    if "server" not in found:
+        return "certbot does not know it"
+    if found["server"] != server:
+        return f"it would be renewed by {found['server']}"
+    if found.get("authenticator") != authenticator:
+        return f"its renewal would be answered by {found.get('authenticator')}"
+    if authenticator == "webroot" and found.get("webroot_path") != webroot:
+        return f"its renewal would be answered from {found.get('webroot_path')}"
     return ""
 
 
@@ -182,6 +201,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., object]]:
         """Filters by the name under which templates know them."""
         return {
+            "tls_acme_reason": tls_acme_reason,
             "tls_acme_problems": tls_acme_problems,
             "tls_authority_problems": tls_authority_problems,
             "tls_provided_problems": tls_provided_problems,

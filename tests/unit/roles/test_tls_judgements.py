@@ -183,3 +183,34 @@ def test_acme_needs_address_contact_and_whole_binding(tls: ModuleType) -> None:
     assert "https://" in problems
     assert "mail address" in problems
     assert "belong together" in problems
+
+
+SETTINGS = """# renew_before_expiry = 30 days
+version = 4.0.0
+[renewalparams]
+authenticator = webroot
+webroot_path = /var/www/acme,
+server = https://acme.zonnedael.example/dir
+key_type = ecdsa
+[[webroot_map]]
+cloud.zonnedael.example = /var/www/acme
+"""
+WANTED = ("https://acme.zonnedael.example/dir", "webroot", "/var/www/acme")
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted", "reason"),
+    [
+        (SETTINGS, WANTED, ""),
+        ("", WANTED, "does not know it"),
+        (SETTINGS, ("https://other.example/dir", *WANTED[1:]), "by https://acme.zonnedael.example/dir"),
+        (SETTINGS, (WANTED[0], "standalone", WANTED[2]), "answered by webroot"),
+        (SETTINGS, (*WANTED[:2], "/srv/acme"), "answered from /var/www/acme"),
+        (SETTINGS.replace("webroot\n", "standalone\n", 1), (WANTED[0], "standalone", "/elsewhere"), ""),
+    ],
+)
+def test_certbot_has_to_renew_in_the_profiles_way(
+    tls: ModuleType, settings: str, wanted: tuple[str, str, str], reason: str
+) -> None:
+    said = tls.tls_acme_reason(settings, *wanted)
+    assert reason in said if reason else said == ""
