@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,40 @@ def test_altered_store_is_refused(tmp_path: Path) -> None:
 def test_text_without_a_certificate_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         truststore.decoded([text])
+
+
+class Apt:
+    """Stands in for a module on a host: apt can do a dry run without package lists, or cannot."""
+
+    def __init__(self, folder: Path, *, needs_lists: bool) -> None:
+        self.params = {
+            "name": "jicofo",
+            "version": "1.0",
+            "sha256": "0" * 64,
+            "selections": {},
+            "without": [],
+        }
+        self.tmpdir = str(folder)
+        self._needs_lists = needs_lists
+        self.calls: list[tuple[bool, bool]] = []  # a dry run; with the host's own package lists
+
+    def run_command(self, command: list[str], **options: Any) -> tuple[int, str, str]:
+        """Answer as the program would."""
+        if command[0] == "dpkg-query":
+            return 1, "", "no packages found"
+        assert command[0] == "apt-get"
+        with_lists = "Dir::State::Lists" not in Path(options["environ_update"]["APT_CONFIG"]).read_text()
+        self.calls.append(("--simulate" in command, with_lists))
+        return (0 if with_lists or not self._needs_lists else 100), "", ""
+
+
+@pytest.mark.parametrize("needs_lists", [False, True])
+def test_apt_reads_its_lists_only_where_a_dependency_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needs_lists: bool
+) -> None:
+    monkeypatch.setattr(package, "STAMPS", tmp_path / "stamps")
+    monkeypatch.setattr(package, "UPDATES", tmp_path / "updates")
+    host = Apt(tmp_path, needs_lists=needs_lists)
+    package.Package(host).install(tmp_path / "jicofo.deb")
+    assert host.calls == [(True, False), (False, needs_lists)]
+    assert (tmp_path / "stamps/jicofo").read_text() == f"1.0 {'0' * 64}\n"
