@@ -5,6 +5,7 @@ Keys and certificates are made anew for every test run and trusted by nothing bu
 
 from __future__ import annotations
 
+import atexit
 import base64
 import bz2
 import hashlib
@@ -230,6 +231,10 @@ class Signer:
         """Make the keys, at the time ``clock`` (such as 20200101T000000) where one is given."""
         home.mkdir(mode=0o700, parents=True)
         self._home = home
+        # gpg starts it, and nobody else ends it as long as the folder is there.
+        atexit.register(
+            subprocess.run, ["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], check=False
+        )
         self._clock = ["--faked-system-time", f"{clock}!"] if clock else []
         usage = "cert" if subkey else "sign"
         self._gpg("--quick-generate-key", name, "ed25519", usage, validity)
