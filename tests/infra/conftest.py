@@ -17,13 +17,13 @@ from testinfra.host import Host
 from provisioner.checks.marker import declare_not_applicable, require_identities
 
 _ROLES = Path(__file__).parents[2] / "roles"
-# Runs on the host, with URL and HEADERS.
+# Runs on the host, with URLS and HEADERS.
 _FETCH = """
 import json, urllib.error, urllib.request as web
 
-def answer():
+def get(url):
     try:
-        found = web.urlopen(web.Request(URL, headers=HEADERS), timeout=20)
+        found = web.urlopen(web.Request(url, headers=HEADERS), timeout=20)
     except urllib.error.HTTPError as error:
         found = error
     except OSError as error:
@@ -31,7 +31,7 @@ def answer():
     headers = {name.lower(): value for name, value in found.headers.items()}
     return found.status, headers, found.read().decode(errors="replace")
 
-print(json.dumps(answer()))
+print(json.dumps([get(url) for url in URLS]))
 """
 
 
@@ -117,14 +117,35 @@ def run_python(host: Host) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def fetch(run_python: Callable[..., Any]) -> Callable[..., tuple[int, dict[str, str], str]]:
-    """Gets a page as the host itself sees it: status, headers and text, or 0 and the reason where nobody answers."""
+def fetch_all(run_python: Callable[..., Any]) -> Callable[..., list[tuple[int, dict[str, str], str]]]:
+    """Gets pages one after the other as the host itself sees them, in the time that it takes to get one.
 
-    def get(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
-        status, received, text = run_python(_FETCH, URL=url, HEADERS=headers)
-        return status, received, text
+    Each is status, headers and text, or 0 and the reason where nobody answers.
+    """
+    return lambda urls, **headers: [
+        (status, received, text)
+        for status, received, text in run_python(_FETCH, URLS=list(urls), HEADERS=headers)
+    ]
 
-    return get
+
+@pytest.fixture(scope="module")
+def fetch(
+    fetch_all: Callable[..., list[tuple[int, dict[str, str], str]]],
+) -> Callable[..., tuple[int, dict[str, str], str]]:
+    """Gets one page as ``fetch_all`` does."""
+    return lambda url, **headers: fetch_all([url], **headers)[0]
+
+
+@pytest.fixture(scope="module")
+def query(host: Host) -> Callable[..., str]:
+    """Asks PostgreSQL over its socket, as root in the superuser's role; gives rows as lines, ``|`` between columns."""
+    # Debian's psql is a script around it, which takes longer than the question.
+    psql = host.check_output("ls /usr/lib/postgresql/*/bin/psql").splitlines()[-1]
+    command = (
+        f"{psql} --no-psqlrc --tuples-only --no-align"
+        " --host=/run/postgresql --username=postgres --dbname=%s --command=%s"
+    )
+    return lambda statement, database="postgres": host.check_output(command, database, statement)
 
 
 @pytest.fixture(scope="session")

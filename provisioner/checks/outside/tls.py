@@ -1,6 +1,6 @@
 """TLS as NCSC-NL's guidelines of 2025-05 want it, seen from a client (docs/operations/verification.md).
 
-Each probe asks for what must be refused, and first makes sure that the server answers at all: a refused
+Each probe asks for what must be refused, and makes sure that the server answers something else: a refused
 handshake of a server that is down is no evidence.
 """
 
@@ -83,7 +83,6 @@ def check_suites(target: WebTarget) -> Finding:
 
 def check_key_exchange(target: WebTarget) -> Finding:
     """No group below NCSC's limits (3.3.2.1, 3.3.3): no ffdhe2048, no finite-field exchange in TLS 1.2."""
-    _greet(target)
     with ThreadPoolExecutor(4) as pool:
         taken = pool.map(lambda group: _takes(target, group), _GOOD_GROUPS)
         good = [group for group, yes in zip(_GOOD_GROUPS, taken, strict=True) if yes]
@@ -137,7 +136,6 @@ def check_signatures(target: WebTarget) -> Finding:
 
 def check_session(target: WebTarget) -> Finding:
     """Extended master secret, secure renegotiation, no compression, no early data (NCSC 3.4, 4.1)."""
-    _greet(target)
     problems: list[str] = []
     classic = offer(target, "-tls1_2", "-comp")
     if classic is not None:
@@ -153,6 +151,8 @@ def check_session(target: WebTarget) -> Finding:
     if modern is not None and re.search(r"Max Early Data: [1-9]", modern.text):
         problems.append("early data (0-RTT) is accepted")
     versions = [name for name, answer in (("TLS 1.2", classic), ("TLS 1.3", modern)) if answer is not None]
+    if not versions:
+        raise NoEvidence(f"{target.hostname} accepts no version that was offered")
     return judge(problems, f"as wanted, seen in {' and '.join(versions)}")
 
 

@@ -18,16 +18,27 @@ OTHERS = (
 )
 
 
-@pytest.fixture(scope="module")
-def fetch(fetch: Callable[..., Any], deployment: dict[str, Any]) -> Callable[[str], Any]:
-    """Status, headers and text of a page of the site's, as the host itself sees it."""
-    return lambda path: fetch(f"https://{deployment['jitsi_meet_hostname']}{path}")
+ROOM = "/overleg-dinsdag"
+AGAIN = f"{ROOM}#again"  # what is after the # is not sent: the same page, asked for a second time
+PATHS = (
+    *("/", "/config.js", ROOM, AGAIN, "/http-bind", "/tenant/room"),
+    *("/libs/absent.js", "/libs/app.bundle.min.js?v=1"),
+)
+
+Page = tuple[int, dict[str, str], str]
 
 
 @pytest.fixture(scope="module")
-def config(fetch: Callable[[str], Any]) -> dict[str, Any]:
+def pages(fetch_all: Callable[..., list[Page]], deployment: dict[str, Any]) -> dict[str, Page]:
+    """Status, headers and text of the site's pages, as the host itself sees them."""
+    found = fetch_all(f"https://{deployment['jitsi_meet_hostname']}{path}" for path in PATHS)
+    return dict(zip(PATHS, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def config(pages: dict[str, Page]) -> dict[str, Any]:
     """The settings that browsers get."""
-    status, _, text = fetch("/config.js")
+    status, _, text = pages["/config.js"]
     assert status == 200, text
     settings: dict[str, Any] = json.loads(text.partition("var config = ")[2].rstrip().rstrip(";"))
     return settings
@@ -59,11 +70,7 @@ def test_settings(config: dict[str, Any], deployment: dict[str, Any]) -> None:
     grade="observed on host",
     remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
 )
-def test_lockdown(
-    config: dict[str, Any],
-    deployment: dict[str, Any],
-    fetch: Callable[[str], tuple[int, dict[str, str], str]],
-) -> None:
+def test_lockdown(config: dict[str, Any], deployment: dict[str, Any], pages: dict[str, Page]) -> None:
     wanted = {
         "disableThirdPartyRequests": True,
         "analytics": {"disabled": True},
@@ -79,7 +86,7 @@ def test_lockdown(
     assert named <= set(re.findall(OTHERS, json.dumps(deployment["jitsi_meet_settings"]), re.IGNORECASE))
     assert {"privacy", "terms", "security", "helpCentre"} <= config["legalUrls"].keys()
     # Upstream's interface_config.js has its own addresses; what comes after it takes their place.
-    head = fetch("/overleg-dinsdag")[2].partition("interfaceConfig = ")[2]
+    head = pages[ROOM][2].partition("interfaceConfig = ")[2]
     (own,) = re.findall(r"Object\.assign\(interfaceConfig, (\{.*?\})\);</script>", head)
     interface = json.loads(own)
     assert {"JITSI_WATERMARK_LINK", "SUPPORT_URL"} <= interface.keys()
@@ -93,10 +100,10 @@ def test_lockdown(
     grade="observed on host",
     remedy="Run apply: it writes nginx's configuration.",
 )
-def test_page_and_its_policy(fetch: Callable[[str], Any]) -> None:
+def test_page_and_its_policy(pages: dict[str, Page]) -> None:
     # The bare address leads there, past a policy that lets nothing run.
-    assert fetch("/")[:1] == (200,)
-    status, headers, text = fetch("/overleg-dinsdag")
+    assert pages["/"][0] == 200
+    status, headers, text = pages[ROOM]
     assert status == 200
     assert "<!--#" not in text, "a part of the page was not put in"
     assert "var config = " in text
@@ -104,7 +111,7 @@ def test_page_and_its_policy(fetch: Callable[[str], Any]) -> None:
     inline = re.findall(r"<script((?: [^>]*)?)>", text)
     assert all(f'nonce="{nonce}"' in attributes or "src=" in attributes for attributes in inline)
     assert any("nonce=" in attributes for attributes in inline)
-    assert nonce not in fetch("/overleg-dinsdag")[1]["content-security-policy"]
+    assert nonce not in pages[AGAIN][1]["content-security-policy"]
     assert (
         "unsafe-inline" not in headers["content-security-policy"].partition("script-src")[2].partition(";")[0]
     )
@@ -118,11 +125,11 @@ def test_page_and_its_policy(fetch: Callable[[str], Any]) -> None:
     grade="observed on host",
     remedy="Run apply: it writes nginx's configuration; `systemctl status prosody` says whether Prosody runs.",
 )
-def test_ways(fetch: Callable[[str], Any]) -> None:
-    assert fetch("/http-bind")[0] == 200
-    assert fetch("/tenant/room")[0] == 404
-    assert fetch("/libs/absent.js")[0] == 404
-    status, headers, _ = fetch("/libs/app.bundle.min.js?v=1")
+def test_ways(pages: dict[str, Page]) -> None:
+    assert pages["/http-bind"][0] == 200
+    assert pages["/tenant/room"][0] == 404
+    assert pages["/libs/absent.js"][0] == 404
+    status, headers, _ = pages["/libs/app.bundle.min.js?v=1"]
     assert status == 200
     assert headers["cache-control"] == "max-age=31536000"
     assert headers["x-content-type-options"] == "nosniff"

@@ -37,13 +37,6 @@ def mmctl(host: Host, arguments: str) -> Any:
     return json.loads(host.check_output(f"mattermost-mmctl --json {arguments}"))
 
 
-def query(host: Host, deployment: dict[str, Any], statement: str) -> str:
-    """Answer of Mattermost's database to its superuser."""
-    database = shlex.quote(deployment["mattermost_database_name"])
-    psql = "setpriv --reuid=postgres --regid=postgres --init-groups psql --no-psqlrc --tuples-only --no-align"
-    return host.check_output(f"cd / && {psql} --dbname={database} --command={shlex.quote(statement)}")
-
-
 @pytest.fixture(scope="module")
 def settings(host: Host) -> dict[str, Any]:
     """Settings that the server works with, by section and name as `ServiceSettings.SiteURL`."""
@@ -159,22 +152,22 @@ def test_settings_are_in_force(settings: dict[str, Any], deployment: dict[str, A
     remedy="Run apply: it makes the role and the database.",
 )
 def test_database_is_its_own(
-    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+    query: Callable[..., str], deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
 ) -> None:
     if deployment["mattermost_database_sources"]:
         not_applicable("the database is on another host")
-    user = deployment["mattermost_database_user"]
+    user, database = deployment["mattermost_database_user"], deployment["mattermost_database_name"]
     owners = (
         "select pg_get_userbyid(datdba) from pg_database where datname = current_database() "
         "union select tableowner from pg_tables where schemaname = 'public'"
     )
-    assert query(host, deployment, owners) == user
+    assert query(owners, database) == user
     clients = (
         "select distinct usename || ' over ' || coalesce(host(client_addr), 'the socket') from pg_stat_activity "
         "where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
     )
-    assert query(host, deployment, clients) == f"{user} over the socket"
-    with_password = query(host, deployment, "select rolname from pg_authid where rolpassword is not null")
+    assert query(clients, database) == f"{user} over the socket"
+    with_password = query("select rolname from pg_authid where rolpassword is not null")
     assert user not in with_password.splitlines()
 
 

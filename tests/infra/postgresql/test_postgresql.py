@@ -13,15 +13,6 @@ HIGHEST_EXPOSURE = 3.0
 AUTHORITY = "/usr/local/share/ca-certificates/sovstack-internal.crt"
 
 
-def ask(host: Host, sql: str, *, user: str = "root", role: str = "postgres") -> str:
-    """Answer of the database, asked by a system user in a role."""
-    return host.check_output(
-        f"setpriv --reuid={user} --clear-groups psql --no-psqlrc --tuples-only --no-align --host=/run/postgresql"
-        f" --username={role} --dbname=postgres --command=%s",
-        sql,
-    )
-
-
 @pytest.fixture(scope="module")
 def unit(host: Host) -> str:
     """Name of the cluster's unit."""
@@ -54,11 +45,11 @@ def test_unit_runs_shut_in(
     grade="observed on host",
     remedy="Run apply: it restarts or reloads PostgreSQL when its files are newer. `pg_file_settings` has errors.",
 )
-def test_settings_are_in_force(host: Host) -> None:
-    assert ask(host, "select name, error from pg_file_settings where error is not null") == ""
-    assert ask(host, "select line_number, error from pg_hba_file_rules where error is not null") == ""
-    assert ask(host, "select name from pg_settings where pending_restart") == ""
-    origin = ask(host, "select sourcefile from pg_settings where name = 'shared_buffers'")
+def test_settings_are_in_force(query: Callable[..., str]) -> None:
+    assert query("select name, error from pg_file_settings where error is not null") == ""
+    assert query("select line_number, error from pg_hba_file_rules where error is not null") == ""
+    assert query("select name from pg_settings where pending_restart") == ""
+    origin = query("select sourcefile from pg_settings where name = 'shared_buffers'")
     assert origin.endswith("/conf.d/90-sovstack.conf")
 
 
@@ -68,8 +59,10 @@ def test_settings_are_in_force(host: Host) -> None:
     grade="observed on host",
     remedy="Set postgresql_memory_megabytes, or leave it to its default, and run apply.",
 )
-def test_cache_fits_memory(host: Host, record_property: Callable[[str, object], None]) -> None:
-    cache = int(ask(host, "select setting::bigint * 8 / 1024 from pg_settings where name = 'shared_buffers'"))
+def test_cache_fits_memory(
+    host: Host, query: Callable[..., str], record_property: Callable[[str, object], None]
+) -> None:
+    cache = int(query("select setting::bigint * 8 / 1024 from pg_settings where name = 'shared_buffers'"))
     memory = int(host.check_output("awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo"))
     record_property("actual", f"{cache} MB of {memory} MB")
     assert 64 <= cache <= max(64, memory * 0.4)
@@ -81,8 +74,8 @@ def test_cache_fits_memory(host: Host, record_property: Callable[[str, object], 
     grade="observed on host",
     remedy="Run apply. Addresses for TCP are set by postgresql_listen_addresses only.",
 )
-def test_listens_where_it_should(host: Host, deployment: dict[str, Any]) -> None:
-    assert ask(host, "show listen_addresses") == ",".join(deployment["postgresql_listen_addresses"])
+def test_listens_where_it_should(host: Host, query: Callable[..., str], deployment: dict[str, Any]) -> None:
+    assert query("show listen_addresses") == ",".join(deployment["postgresql_listen_addresses"])
     listening = host.check_output("ss --no-header --listening --tcp --numeric 'sport = :5432'")
     assert bool(listening) == bool(deployment["postgresql_listen_addresses"])
     assert host.file("/run/postgresql/.s.PGSQL.5432").is_socket
@@ -94,8 +87,8 @@ def test_listens_where_it_should(host: Host, deployment: dict[str, Any]) -> None
     grade="observed on host",
     remedy="Run apply: it writes pg_hba.conf and pg_ident.conf anew.",
 )
-def test_access_is_by_identity(host: Host, deployment: dict[str, Any]) -> None:
-    methods = set(ask(host, "select distinct auth_method from pg_hba_file_rules").split())
+def test_access_is_by_identity(host: Host, query: Callable[..., str], deployment: dict[str, Any]) -> None:
+    methods = set(query("select distinct auth_method from pg_hba_file_rules").split())
     over_network = {"scram-sha-256", "cert"} if deployment["postgresql_listen_addresses"] else set()
     assert methods <= {"peer"} | over_network
     for role in ("postgres", "nobody"):
@@ -113,8 +106,8 @@ def test_access_is_by_identity(host: Host, deployment: dict[str, Any]) -> None:
     grade="observed on host",
     remedy="chown -R postgres:postgres and chmod 0700 on the data folder that `show data_directory` names.",
 )
-def test_data_is_closed(host: Host) -> None:
-    data = host.file(ask(host, "show data_directory"))
+def test_data_is_closed(host: Host, query: Callable[..., str]) -> None:
+    data = host.file(query("show data_directory"))
     assert (data.user, data.group, data.mode & 0o777) == ("postgres", "postgres", 0o700)
 
 
@@ -124,9 +117,10 @@ def test_data_is_closed(host: Host) -> None:
     grade="observed on host",
     remedy="Run apply. Take back by hand what was given by hand: `alter role NAME nosuperuser nocreatedb`.",
 )
-def test_databases_have_own_roles(host: Host, not_applicable: Callable[[str], NoReturn]) -> None:
-    owners = ask(
-        host,
+def test_databases_have_own_roles(
+    query: Callable[..., str], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    owners = query(
         "select datname, rolname, rolsuper or rolcreatedb or rolcreaterole or rolbypassrls from pg_database"
         " join pg_roles on pg_roles.oid = datdba where not datistemplate and datname <> 'postgres'",
     ).splitlines()
@@ -142,16 +136,19 @@ def test_databases_have_own_roles(host: Host, not_applicable: Callable[[str], No
     remedy="Run apply: it issues the certificate and writes settings, access rules and firewall anew.",
 )
 def test_network_is_encrypted_and_authenticated(
-    host: Host, deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+    host: Host,
+    query: Callable[..., str],
+    deployment: dict[str, Any],
+    not_applicable: Callable[[str], NoReturn],
 ) -> None:
     if not deployment["postgresql_listen_addresses"]:
         not_applicable("the profile lets nobody come from another host")
     over_network = "select distinct type || ' ' || auth_method from pg_hba_file_rules where type <> 'local'"
-    assert ask(host, over_network).splitlines() == ["hostssl scram-sha-256"]
+    assert query(over_network).splitlines() == ["hostssl scram-sha-256"]
     kept = "select rolname from pg_authid where rolpassword is not null and rolpassword not like 'SCRAM-SHA-256$%'"
-    assert ask(host, kept) == ""
+    assert query(kept) == ""
     plain = "select usename, client_addr from pg_stat_activity join pg_stat_ssl using (pid) where not ssl"
-    assert ask(host, f"{plain} and client_addr is not null") == ""
+    assert query(f"{plain} and client_addr is not null") == ""
     for address in deployment["postgresql_listen_addresses"]:
         shown = host.run(
             "openssl s_client -starttls postgres -connect %s -verify_return_error -verify_hostname %s"
