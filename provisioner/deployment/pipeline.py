@@ -46,13 +46,14 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
     transport = choose_transport(options.transport)
     with Session(reading, "apply", observe) as session:
         vault = steps.ensure_secrets(session)
-        releases = steps.obtain_releases(session, _sources(reading, options))
-        budgets = steps.connect(session)
-        steps.refuse_small_hosts(session, budgets)
-        inventory = steps.write_inventory(session, releases, budgets)
-        with Verification(session, inventory, vault, options.level) as verification:
-            steps.play(session, "site", "converge", vault, transport, meanwhile=verification.load)
-            verification.run()
+        with steps.started(session, "site", vault, transport) as playbook:
+            releases = steps.obtain_releases(session, _sources(reading, options))
+            budgets = steps.connect(session)
+            steps.refuse_small_hosts(session, budgets)
+            inventory = steps.write_inventory(session, releases, budgets)
+            with Verification(session, inventory, vault, options.level) as verification:
+                steps.play(session, playbook, "converge", meanwhile=verification.load)
+                verification.run()
     return session.report
 
 
@@ -65,11 +66,12 @@ def plan(reading: ProfileReading, observe: Observer, options: Options = _DEFAULT
     transport = choose_transport(options.transport)
     with Session(reading, "plan", observe) as session:
         vault = steps.ensure_secrets(session)
-        releases = steps.obtain_releases(session, _sources(reading, options))
-        budgets = steps.connect(session)
-        steps.refuse_small_hosts(session, budgets)
-        steps.write_inventory(session, releases, budgets)
-        steps.play(session, "site", "predict", vault, transport, check=True)
+        with steps.started(session, "site", vault, transport, check=True) as playbook:
+            releases = steps.obtain_releases(session, _sources(reading, options))
+            budgets = steps.connect(session)
+            steps.refuse_small_hosts(session, budgets)
+            steps.write_inventory(session, releases, budgets)
+            steps.play(session, playbook, "predict")
     return session.report
 
 
@@ -94,9 +96,10 @@ def destroy(reading: ProfileReading, observe: Observer, options: Options = _DEFA
     transport = choose_transport(options.transport)
     with Session(reading, "destroy", observe) as session:
         vault = steps.ensure_secrets(session)
-        budgets = steps.connect(session)
-        steps.write_inventory(session, steps.name_releases(session.profile), budgets)
-        steps.play(session, "destroy", "remove", vault, transport)
+        with steps.started(session, "destroy", vault, transport) as playbook:
+            budgets = steps.connect(session)
+            steps.write_inventory(session, steps.name_releases(session.profile), budgets)
+            steps.play(session, playbook, "remove")
     return session.report
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from provisioner.deployment import hints
 from provisioner.deployment.session import Session
 from provisioner.engine import connection, runner
 from provisioner.engine.connection import Contact, Target
-from provisioner.engine.events import Note, Output, PlaybookFinished, TaskFinished
+from provisioner.engine.events import Event, Note, Output, PlaybookFinished, TaskFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, VerificationFailed
@@ -155,17 +156,44 @@ def write_inventory(
     return built
 
 
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A playbook that Ansible has begun to get ready for; ``go`` lets it read its inventory."""
+
+    go: threading.Event
+    happenings: Iterator[Event]
+
+
+@contextlib.contextmanager
+def started(
+    session: Session, playbook: str, vault: Vault, transport: runner.Transport, *, check: bool = False
+) -> Iterator[Playbook]:
+    """Start Ansible, which computes for a while before it needs an inventory; end it after the block.
+
+    It reads the vault password first, and waits for it.
+    """
+    go = threading.Event()
+    with serve_password(session.run.scratch / "vault-password", vault.password.reveal(), go) as pipe:
+        request = runner.RunRequest(
+            content=session.content,
+            playbook=playbook,
+            inventory=session.run.directory / "inventory",
+            scratch=session.run.scratch,
+            ssh_config=session.run.directory / "ssh_config",
+            transport=transport,
+            variable_files=(vault.file,),
+            password_pipe=pipe,
+            check=check,
+            diff=True,
+        )
+        with runner.run(request) as happenings:
+            yield Playbook(go, happenings)
+
+
 def play(
-    session: Session,
-    playbook: str,
-    phase: str,
-    vault: Vault,
-    transport: runner.Transport,
-    *,
-    check: bool = False,
-    meanwhile: Callable[[], object] = lambda: None,
+    session: Session, playbook: Playbook, phase: str, *, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
-    """Run a playbook on the hosts of its plays.
+    """Have a playbook that has been started run on the hosts of its plays; the inventory has to be written.
 
     ``meanwhile`` is called with every task that ends: before the first one Ansible computes, from then on it mostly
     waits.
@@ -177,28 +205,15 @@ def play(
     with session.phase(phase) as summarize:
         said: list[str] = []
         code = 0
-        with serve_password(session.run.scratch / "vault-password", vault.password.reveal()) as pipe:
-            request = runner.RunRequest(
-                content=session.content,
-                playbook=playbook,
-                inventory=session.run.directory / "inventory",
-                scratch=session.run.scratch,
-                ssh_config=session.run.directory / "ssh_config",
-                transport=transport,
-                variable_files=(vault.file,),
-                password_pipe=pipe,
-                check=check,
-                diff=True,
-            )
-            with contextlib.closing(runner.run(request)) as happenings:
-                for event in happenings:
-                    session.tell(event)
-                    if isinstance(event, TaskFinished):
-                        meanwhile()
-                    elif isinstance(event, PlaybookFinished):
-                        code = event.code
-                    elif isinstance(event, Note | Output):
-                        said.append(event.text)
+        playbook.go.set()
+        for event in playbook.happenings:
+            session.tell(event)
+            if isinstance(event, TaskFinished):
+                meanwhile()
+            elif isinstance(event, PlaybookFinished):
+                code = event.code
+            elif isinstance(event, Note | Output):
+                said.append(event.text)
         summarize(_count(session))
         _raise_failures(session, code, said)
 

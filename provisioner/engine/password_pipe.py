@@ -17,12 +17,15 @@ _POLL_SECONDS = 0.01
 
 
 @contextlib.contextmanager
-def serve_password(pipe: Path, password: str) -> Iterator[Path]:
-    """Make a named pipe (0600) whose every reader gets the password; it is gone when the context ends."""
+def serve_password(pipe: Path, password: str, begin: threading.Event | None = None) -> Iterator[Path]:
+    """Make a named pipe (0600) whose every reader gets the password; it is gone when the context ends.
+
+    Before ``begin`` is set, who reads waits.
+    """
     os.mkfifo(pipe, 0o600)
     closing = threading.Event()
     server = threading.Thread(
-        target=_serve, args=(pipe, password.encode(), closing), name="vault password", daemon=True
+        target=_serve, args=(pipe, password.encode(), begin, closing), name="vault password", daemon=True
     )
     server.start()
     try:
@@ -33,8 +36,10 @@ def serve_password(pipe: Path, password: str) -> Iterator[Path]:
         pipe.unlink(missing_ok=True)
 
 
-def _serve(pipe: Path, password: bytes, closing: threading.Event) -> None:
+def _serve(pipe: Path, password: bytes, begin: threading.Event | None, closing: threading.Event) -> None:
     while not closing.wait(_POLL_SECONDS):
+        if begin and not begin.is_set():
+            continue
         try:
             writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:

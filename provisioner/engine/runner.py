@@ -13,6 +13,7 @@ ansible-runner 2.4.3 has habits that a caller must know:
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -22,7 +23,7 @@ import sys
 import sysconfig
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -116,24 +117,31 @@ def base_environment() -> dict[str, str]:
     }
 
 
-def run(request: RunRequest) -> Generator[events.Event, None, None]:
-    """Run a playbook; yield its events, unredacted, and at last a ``PlaybookFinished``.
+@contextlib.contextmanager
+def run(request: RunRequest) -> Iterator[Iterator[events.Event]]:
+    """Start a playbook; give its events as they come, unredacted, and at last a ``PlaybookFinished``.
 
-    Leaving the iterator early, by an exception or ``close()``, ends every process of the run.
+    Leaving the context ends every process of the run.
     """
     inbox: queue.SimpleQueue[dict[str, Any] | _End] = queue.SimpleQueue()
     stop = threading.Event()
-    translator = Translator()
     worker = threading.Thread(target=_run_ansible, args=(request, inbox, stop), name="ansible", daemon=True)
     worker.start()
     try:
-        while not isinstance(raw := inbox.get(), _End):
-            yield from translator.translate(raw, now=time.time())
+        yield _happenings(request, inbox)
     finally:
         stop.set()
         if worker.is_alive():
             end_marked(str(request.scratch))
             worker.join(_JOIN_SECONDS)
+
+
+def _happenings(
+    request: RunRequest, inbox: queue.SimpleQueue[dict[str, Any] | _End]
+) -> Iterator[events.Event]:
+    translator = Translator()
+    while not isinstance(raw := inbox.get(), _End):
+        yield from translator.translate(raw, now=time.time())
     if raw.error:
         raise raw.error
     yield events.PlaybookFinished(

@@ -76,7 +76,8 @@ def request_for(content: Content, tmp_path: Path) -> Generator[Request, None, No
 
 
 def run(request: RunRequest) -> list[Event]:
-    return list(runner.run(request))
+    with runner.run(request) as happenings:
+        return list(happenings)
 
 
 @dataclass

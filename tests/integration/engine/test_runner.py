@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -183,6 +184,33 @@ def test_vaulted_variables_are_read_through_the_pipe(request_for: Request, tmp_p
     )
 
 
+def test_ansible_reads_its_inventory_when_it_has_the_password(request_for: Request, tmp_path: Path) -> None:
+    """A playbook is started before its inventory is written (``deployment.steps.started``)."""
+    hosts = tmp_path / "inventory" / "hosts.yml"
+    written = hosts.read_text()
+    hosts.unlink()
+    go = threading.Event()
+    with serve_password(tmp_path / "password", "pass word", go) as pipe:
+        request = request_for("tasks: [{name: Pings, ansible.builtin.ping: {}}]", password_pipe=pipe)
+        with runner.run(request) as happenings:
+            time.sleep(2)  # longer than it takes to find no hosts
+            assert marked(request.scratch)
+            hosts.write_text(written)
+            go.set()
+            happened = list(happenings)
+    assert end(happened).code == 0
+    assert finished(happened)["Pings"].outcome is Outcome.OK
+
+
+def test_leaving_before_it_began_ends_everything(request_for: Request, tmp_path: Path) -> None:
+    with serve_password(tmp_path / "password", "pass word", threading.Event()) as pipe:
+        request = request_for("tasks: []", password_pipe=pipe)
+        with runner.run(request):
+            while not marked(request.scratch):
+                time.sleep(0.1)
+        assert marked(request.scratch) == []
+
+
 def test_leaving_early_ends_everything_at_once(
     request_for: Request, transport: Transport, tmp_path: Path
 ) -> None:
@@ -194,16 +222,15 @@ def test_leaving_early_ends_everything_at_once(
         """,
         transport,
     )
-    happening = runner.run(request)
-    for event in happening:
-        if isinstance(event, events.HostTaskStarted):
-            break
-    deadline = time.monotonic() + 20
-    while not subprocess.run(["pgrep", "-f", "sleep 61"], capture_output=True, check=False).stdout:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    started = time.monotonic()
-    happening.close()
+    with runner.run(request) as happenings:
+        for event in happenings:
+            if isinstance(event, events.HostTaskStarted):
+                break
+        deadline = time.monotonic() + 20
+        while not subprocess.run(["pgrep", "-f", "sleep 61"], capture_output=True, check=False).stdout:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        started = time.monotonic()
     assert time.monotonic() - started < 5
     assert marked(request.scratch) == []
     assert subprocess.run(["pgrep", "-f", "sleep 61"], capture_output=True, check=False).stdout == b""
@@ -213,9 +240,10 @@ def test_an_exception_of_the_reader_ends_everything(request_for: Request) -> Non
     request = request_for("tasks: [{name: Sleeps, ansible.builtin.command: sleep 62}]")
 
     def read() -> None:
-        for event in runner.run(request):
-            if isinstance(event, events.HostTaskStarted):
-                raise KeyboardInterrupt
+        with runner.run(request) as happenings:
+            for event in happenings:
+                if isinstance(event, events.HostTaskStarted):
+                    raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         read()
@@ -225,11 +253,12 @@ def test_an_exception_of_the_reader_ends_everything(request_for: Request) -> Non
 def test_a_killed_ansible_is_a_failure_and_not_a_hang(request_for: Request) -> None:
     request = request_for("tasks: [{name: Sleeps, ansible.builtin.command: sleep 63}]")
     happened = []
-    for event in runner.run(request):
-        happened.append(event)
-        if isinstance(event, events.HostTaskStarted):
-            for process in marked(request.scratch):
-                os.kill(process, 9)
+    with runner.run(request) as happenings:
+        for event in happenings:
+            happened.append(event)
+            if isinstance(event, events.HostTaskStarted):
+                for process in marked(request.scratch):
+                    os.kill(process, 9)
     assert end(happened).code != 0
     assert end(happened).status == "failed"
 

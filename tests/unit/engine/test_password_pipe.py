@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,16 @@ def test_every_reader_gets_the_password_and_then_the_end(tmp_path: Path) -> None
         for _ in range(3):
             assert pipe.read_bytes() == b"geheim 1"
     assert not (tmp_path / "pipe").exists()
+
+
+def test_who_reads_before_the_begin_waits_for_it(tmp_path: Path) -> None:
+    begin = threading.Event()
+    with ThreadPoolExecutor(1) as pool, serve_password(tmp_path / "pipe", "geheim 1", begin) as pipe:
+        read = pool.submit(pipe.read_bytes)
+        with pytest.raises(TimeoutError):
+            read.result(0.3)
+        begin.set()
+        assert read.result(5) == b"geheim 1"
 
 
 def test_ends_at_once_when_nobody_reads(tmp_path: Path) -> None:
