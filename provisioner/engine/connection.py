@@ -29,9 +29,12 @@ _PERSIST_SECONDS = 120
 _NO_PYTHON, _NO_SUDO = 40, 41
 _DEPLOYED = "deployed"
 _LEFT_BY_APPLY = "/etc/sovstack/declared.json"  # the role base writes it
+# What the user's own shell says at log-in stands before it.
+_ANSWER = "sovstack finds:"
 _PROBE = f"""
 command -v python3 >/dev/null || exit {_NO_PYTHON}
 [ "$(id -u)" = 0 ] || sudo -n true || exit {_NO_SUDO}
+echo '{_ANSWER}'
 . /etc/os-release; printf '%s\\n' "$PRETTY_NAME"
 [ -e {_LEFT_BY_APPLY} ] && echo {_DEPLOYED} || echo bare
 while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo $((kilobytes / 1024)); done < /proc/meminfo
@@ -201,9 +204,10 @@ def _contact(
             stderr.write(b"\nConnection timed out after the log-in began")
         stderr.seek(0)
         complaint = stderr.read().decode(errors="replace").replace("\r", "").strip()
-    if code == 0:
+    _, answered, found = said.partition(f"{_ANSWER}\n")
+    if code == 0 and answered:
         new = host_keys.recorded(met_here, target.label) if not accepted else []
-        system, state, memory = [*said.splitlines(), "0"][:3]
+        system, state, memory = [*found.splitlines(), "0"][:3]
         return Contact(
             target, system, int(memory), recorded=new[0] if new else None, deployed=state == _DEPLOYED
         )
@@ -221,6 +225,12 @@ def _explain(
             f"{target}: user {target.user} may not use sudo without a password",
             details=complaint,
             hint=f"log in as root, or add on the host: {target.user} ALL=(ALL) NOPASSWD: ALL",
+        )
+    if code == 0:
+        return HostUnreachable(
+            f"{target} does not run the commands that it is given",
+            details=complaint or None,
+            hint=f"give {target.user} an ordinary shell there, and remove a forced command for its key",
         )
     if "HOST IDENTIFICATION HAS CHANGED" in complaint or "Host key verification failed" in complaint:
         return _changed_key(target, complaint, known_hosts, accepted)

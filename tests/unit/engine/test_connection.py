@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from provisioner.engine.connection import Target, _explain, write_ssh_config
+from provisioner.engine.connection import Contact, Target, _explain, connect, write_ssh_config
 from provisioner.engine.workspace import Run
 from provisioner.errors import ExitCode
 
@@ -71,6 +74,41 @@ def test_changed_key_names_both_fingerprints_and_both_ways_out() -> None:
     assert "ssh-keygen -R '10.77.0.11' -f '/srv/my deployments/known_hosts'" in (error.hint or "")
     pinned = _explain(Target("main", "10.77.0.11", host_key=KEY), 255, CHANGED, KNOWN_HOSTS, [KEY])
     assert "ssh.host_key" in (pinned.hint or "")
+
+
+@pytest.fixture
+def first_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Contact]:
+    """Meet a host whose log-in shell is a script; the machine behind it is this one."""
+
+    def meet(shell: str) -> Contact:
+        for name, script in {"ssh": f"for command; do :; done\n{shell}\n", "sudo": ""}.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}")
+            (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        known_hosts = tmp_path / "known_hosts"
+        known_hosts.write_text(f"{TARGET.label} {KEY}\n")
+        [contact] = connect(Run("r", tmp_path, tmp_path), [TARGET], known_hosts, dict(os.environ))
+        return contact
+
+    return meet
+
+
+@pytest.mark.parametrize("greeting", [":", "echo Welkom", "echo; echo Welkom; echo", "printf Welkom"])
+def test_what_a_log_in_shell_says_is_no_answer(
+    first_contact: Callable[[str], Contact], greeting: str
+) -> None:
+    contact = first_contact(f'{greeting}; eval "$command"')
+    assert contact.error is None
+    assert contact.system == platform.freedesktop_os_release()["PRETTY_NAME"]
+    assert contact.memory_megabytes > 0
+
+
+@pytest.mark.parametrize("shell", ["exit 0", "echo 'This account is for backups.'"])
+def test_a_shell_that_runs_nothing_is_told(first_contact: Callable[[str], Contact], shell: str) -> None:
+    error = first_contact(shell).error
+    assert error is not None
+    assert "main (10.77.0.11) does not run the commands" in error.message
+    assert "forced command" in (error.hint or "")
 
 
 def effective(config: Path, host: str, home: Path) -> dict[str, str]:
