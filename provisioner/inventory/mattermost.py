@@ -49,6 +49,19 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
             }
             for name, team in service.teams.items()
         ],
+        "mattermost_users": [
+            {
+                "name": name,
+                "email": person.email,
+                "first_name": person.first_name or "",
+                "last_name": person.last_name or "",
+                "password": secret(service.password_of(name)),
+                "teams": [
+                    {"name": team, "channels": list(channels)} for team, channels in person.teams.items()
+                ],
+            }
+            for name, person in service.users.items()
+        ],
         "mattermost_plugins": [
             {"id": name, "archive_path": plugin.archive_file, "sha256": plugin.sha256}
             for name, plugin in service.plugins.items()

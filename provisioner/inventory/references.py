@@ -11,4 +11,5 @@ def content_of(file: str) -> str:
 
 def secret(name: str) -> str:
     """Return an expression for a secret, which Ansible reads from the vaulted file."""
-    return "{{ stack_secrets." + name + " }}"
+    # People's log-in names, which are in the names of their passwords, may hold dots and hyphens.
+    return "{{ stack_secrets" + (f".{name}" if name.isidentifier() else f"['{name}']") + " }}"

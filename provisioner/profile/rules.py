@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 
 from provisioner import sizing
 from provisioner.errors import UsageError
-from provisioner.profile import colours, editions, media, memory, platform, settings, sovereignty
+from provisioner.profile import colours, editions, media, memory, people, platform, settings, sovereignty
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
@@ -49,6 +49,7 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry, today: dat
     yield from media.check(profile)
     yield from settings.check(profile)
     yield from editions.check(profile, catalogue)
+    yield from people.check(profile)
     yield from sovereignty.check(profile, registry)
 
 

@@ -37,6 +37,7 @@ _BELOW_NAMES: dict[str, Any] = {
     "display_name": "Afdeling ICT",
     "archive_file": "plugin.tar.gz",
     "sha256": "0" * 64,
+    "email": "anna.devries@zonnedael.example",
 }
 
 

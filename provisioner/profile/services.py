@@ -17,6 +17,7 @@ from provisioner.profile.fields import (
     ControllerPath,
     Days,
     DisplayName,
+    EmailAddress,
     HostName,
     HostPath,
     IpNetwork,
@@ -24,6 +25,7 @@ from provisioner.profile.fields import (
     MattermostSettings,
     MediaPort,
     Part,
+    PersonName,
     PluginId,
     Port,
     ReleaseVersion,
@@ -110,6 +112,18 @@ class Team(Part):
     )
 
 
+class Person(Part):
+    """Somebody who chats."""
+
+    email: EmailAddress = Field(description="Mail address; with it, too, people log in.")
+    first_name: DisplayName | None = Field(None, description="First name that people see.")
+    last_name: DisplayName | None = Field(None, description="Last name that people see.")
+    teams: Mapping[TeamName, tuple[ChannelName, ...]] = Field(
+        default_factory=dict,
+        description="Teams of the profile that this person is in, each with its channels besides those of everybody.",
+    )
+
+
 class Plugin(Part):
     """A plugin from a file on the controller."""
 
@@ -142,6 +156,13 @@ class MattermostService(Application):
     teams: Mapping[TeamName, Team] = Field(
         default_factory=dict, description="Teams that are there from the start, by their name in addresses."
     )
+    users: Mapping[PersonName, Person] = Field(
+        default_factory=dict,
+        description=(
+            "People who have an account from the start, by their log-in name. Each one's first password is made, and "
+            "kept in `secrets.yml` as `mattermost_user_NAME`."
+        ),
+    )
     plugins: Mapping[PluginId, Plugin] = Field(
         default_factory=dict,
         description="Plugins that are installed and switched on, by their id; no others are.",
@@ -165,6 +186,16 @@ class MattermostService(Application):
     def archive_edition(self) -> str:
         """The vendor has two archives; all editions but ``team`` are the other one, told apart by the licence."""
         return "team" if self.edition == "team" else "enterprise"
+
+    @property
+    def generated_secrets(self) -> tuple[str, ...]:
+        """The administrator's password, and everybody's first one."""
+        return (*super().generated_secrets, *map(self.password_of, self.users))
+
+    @staticmethod
+    def password_of(user: str) -> str:
+        """Name of the secret that is somebody's first password."""
+        return f"mattermost_user_{user}"
 
 
 class Turn(Part):

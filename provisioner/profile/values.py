@@ -30,6 +30,8 @@ UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 COUNTRIES = frozenset(_ISO_3166.split())
 _SYSTEM_FOLDERS = frozenset({"boot", "dev", "etc", "proc", "run", "sys", "tmp", "usr"})
 SITE_NAME_BYTES = 30
+# ``restrictedUsernames`` in Mattermost's server/public/model/user.go.
+_RESERVED_PERSON_NAMES = ("all", "channel", "matterbot", "system")
 # ``reservedName`` in Mattermost's server/public/model/team.go: no team's name may begin so.
 _RESERVED_TEAM_NAMES = (
     *(
@@ -331,6 +333,18 @@ def check_channel_name(text: str) -> str:
             "is not the name of a channel",
             "Use at most 64 lower-case letters, digits, - and _, such as algemeen.",
         )
+    return text
+
+
+def check_person_name(text: str) -> str:
+    """Whom Mattermost can have as a user (``IsValidUsername`` in its ``server/public/model/user.go``)."""
+    if not re.fullmatch(r"[a-z][a-z0-9._-]{0,63}", text):
+        raise MalformedValue(
+            "is not a log-in name",
+            "Begin with a letter; use at most 64 lower-case letters, digits, ., - and _, such as anna.devries.",
+        )
+    if text in _RESERVED_PERSON_NAMES:
+        raise MalformedValue("is a name that Mattermost keeps for itself", "Choose another.")
     return text
 
 

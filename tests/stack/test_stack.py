@@ -213,6 +213,20 @@ def test_killed_services_come_back(deployment: Deployment) -> None:
     assert outcome.exit_code == 0, _show(outcome)
 
 
+def test_a_database_that_is_told_to_stop_comes_back(deployment: Deployment) -> None:
+    """A plain kill has PostgreSQL wait for its clients, and let no new ones in: they leave within a minute."""
+    before = {name: unit for name, unit in deployment.machine.processes().items() if "postgresql" in name}
+    ((name, unit),) = before.items()
+    deployment.host(f"kill -TERM {unit.main}")
+    deadline = time.monotonic() + 90
+    # Between the two it has no process.
+    while (new := deployment.machine.processes().get(name)) is None or new.main == unit.main:
+        assert time.monotonic() < deadline, deployment.host(f"systemctl status --no-pager {name} || true")
+        time.sleep(1)
+    outcome = deployment.run("verify")
+    assert outcome.exit_code == 0, _show(outcome)
+
+
 def test_background_jobs_setup_checks_and_use_contact_nobody(deployment: Deployment) -> None:
     """What is recorded by the firewall since the reboot holds the resolver, time and apt sources at most."""
     deployment.host("systemctl start nextcloud-cron.service")

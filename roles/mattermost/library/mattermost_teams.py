@@ -1,18 +1,21 @@
 #!/usr/bin/python
-"""Ansible module: the first administrator, teams and channels of a Mattermost, over its local socket."""
+"""Ansible module: the first administrator, teams, channels and people of a Mattermost, over its local socket."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 ---
 module: mattermost_teams
-short_description: Make the first administrator, teams and channels of a Mattermost
+short_description: Make the first administrator, teams, channels and people of a Mattermost
 description:
   - Asks the server over the socket of its local mode, as C(mmctl --local) does, and makes what is missing. Nothing is
     an argument of a command, so no password is seen by others.
   - An administrator is made where no active one is, and never reset.
   - Names that people see follow what is wanted here. A channel is made private where that is wanted; none is ever
     opened, because that would show its past to everybody. Teams and channels that are not named here stay as they are.
+  - People get an account with their first password where they have none, and join their teams and channels.
+    An account that is there keeps its password, names and mail address, and what else its owner changed; a closed one
+    stays closed. Nobody is put out of a team.
 options:
   socket: {description: Socket of the local mode., type: path, required: true}
   admin_user: {description: Name of the first administrator., type: str, required: true}
@@ -21,6 +24,13 @@ options:
   admin_locale: {description: Language of the first administrator., type: str, required: true}
   teams:
     description: 'Teams as C(name), C(display_name) and C(channels), these as C(name), C(display_name) and C(private).'
+    type: list
+    elements: dict
+    default: []
+  users:
+    description: >-
+      People as C(name), C(email), C(first_name), C(last_name), C(password) and C(teams), these as C(name) and
+      C(channels).
     type: list
     elements: dict
     default: []
@@ -39,6 +49,11 @@ EXAMPLES = r"""
       - name: sociaal-domein
         display_name: Sociaal domein
         channels: [{name: wmo, display_name: Wmo, private: true}]
+    users:
+      - name: anna.devries
+        email: anna.devries@example.org
+        password: "{{ anna_first_password }}"
+        teams: [{name: sociaal-domein, channels: [wmo]}]
 """
 
 RETURN = r"""
@@ -54,12 +69,14 @@ import http.client
 import json
 import pathlib
 import socket
+import urllib.parse
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 ADMIN_ROLES = "system_user system_admin"
 TIMEOUT_SECONDS = 60.0
+PAGE = 200  # the most that the server gives at once
 
 
 class LocalConnection(http.client.HTTPConnection):
@@ -101,6 +118,17 @@ class Server:
             self.module.fail_json(msg=f"Mattermost refused {method} {path} with {answer.status}: {reason}")
         return content
 
+    def users(self, **query: str) -> list[dict[str, Any]]:
+        """All accounts, or those of a team or channel."""
+        found: list[dict[str, Any]] = []
+        while len(found) % PAGE == 0:
+            numbers = {"page": len(found) // PAGE, "per_page": PAGE}
+            part = self.request("GET", f"users?{urllib.parse.urlencode({**query, **numbers})}")
+            if not part:
+                break
+            found += part
+        return found
+
     def change(self, what: str, method: str, path: str, body: Any) -> Any:
         """Change something and remember it; in check mode only remember it."""
         self.actions.append(what)
@@ -119,8 +147,12 @@ def ensure_administrator(server: Server, account: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def ensure_team(server: Server, wanted: dict[str, Any]) -> None:
-    """Make a team with its channels, or give them the names that people see."""
+def ensure_team(server: Server, wanted: dict[str, Any]) -> dict[tuple[str, ...], str | None]:
+    """Make a team with its channels, or give them the names that people see.
+
+    Returns the identifiers of the team and its channels, by (team,) and (team, channel); None for what a dry run would
+    make. What is archived is not among them.
+    """
     name, shown = wanted["name"], wanted["display_name"]
     team = server.request("GET", f"teams/name/{name}")
     if team is None:
@@ -129,26 +161,30 @@ def ensure_team(server: Server, wanted: dict[str, Any]) -> None:
         team = server.change(f"make the team {name}", "POST", "teams", fresh)
     elif team["delete_at"]:
         server.module.warn(f"The team {name} is archived, and stays so.")
-        return
+        return {}
     elif team["display_name"] != shown:
         what = f"call the team {name} {shown}, not {team['display_name']}"
         server.change(what, "PUT", f"teams/{team['id']}/patch", {"display_name": shown})
+    places = {(name,): team.get("id")}
     for channel in wanted.get("channels") or []:
-        ensure_channel(server, team.get("id"), name, channel)
+        places.update(ensure_channel(server, team.get("id"), name, channel))
+    return places
 
 
-def ensure_channel(server: Server, team_id: str | None, team: str, wanted: dict[str, Any]) -> None:
+def ensure_channel(
+    server: Server, team_id: str | None, team: str, wanted: dict[str, Any]
+) -> dict[tuple[str, ...], str | None]:
     """Make a channel, or give it the name that people see and the privacy that is wanted. Nothing is ever opened."""
     name, shown, kind = wanted["name"], wanted["display_name"], "P" if wanted.get("private") else "O"
     path = f"teams/{team_id}/channels/name/{name}?include_deleted=true"
     channel = server.request("GET", path) if team_id else None
     if channel is None:
         fresh = {"team_id": team_id, "name": name, "display_name": shown, "type": kind}
-        server.change(f"make the channel {team}/{name}", "POST", "channels", fresh)
-        return
+        channel = server.change(f"make the channel {team}/{name}", "POST", "channels", fresh)
+        return {(team, name): channel.get("id")}
     if channel["delete_at"]:
         server.module.warn(f"The channel {team}/{name} is archived, and stays so.")
-        return
+        return {}
     if channel["display_name"] != shown:
         what = f"call the channel {team}/{name} {shown}, not {channel['display_name']}"
         server.change(what, "PUT", f"channels/{channel['id']}/patch", {"display_name": shown})
@@ -157,6 +193,57 @@ def ensure_channel(server: Server, team_id: str | None, team: str, wanted: dict[
         server.change(what, "PUT", f"channels/{channel['id']}/privacy", {"privacy": kind})
     elif channel["type"] != kind:
         server.module.warn(f"The channel {team}/{name} was made private, and stays so.")
+    return {(team, name): channel["id"]}
+
+
+def ensure_users(
+    server: Server, wanted: list[dict[str, Any]], locale: str, places: dict[tuple[str, ...], str | None]
+) -> None:
+    """Make the accounts that are missing, and have everybody in the places that are wanted."""
+    present = {user["username"]: user for user in server.users()}
+    members: dict[tuple[str, ...], list[tuple[str, str | None]]] = {}
+    for person in wanted:
+        name = person["name"]
+        user = present.get(name) or ensure_account(server, person, locale)
+        if user.get("delete_at"):
+            server.module.warn(f"The account {name} is closed, and stays so.")
+            continue
+        for team in person.get("teams") or []:
+            channels = [(team["name"], channel) for channel in team.get("channels") or []]
+            for place in [(team["name"],), *channels]:
+                members.setdefault(place, []).append((name, user.get("id")))
+    # Into the teams first: a channel takes only those who are in its team.
+    for place in sorted(members, key=len):
+        if place in places:
+            ensure_members(server, place, places[place], members[place])
+
+
+def ensure_account(server: Server, person: dict[str, Any], locale: str) -> dict[str, Any]:
+    """Make an account with its first password."""
+    fresh = {
+        "username": person["name"],
+        "email": person["email"],
+        "password": person["password"],
+        "first_name": person.get("first_name") or "",
+        "last_name": person.get("last_name") or "",
+        "locale": locale,
+    }
+    made: dict[str, Any] = server.change(f"make the account {person['name']}", "POST", "users", fresh)
+    return made
+
+
+def ensure_members(
+    server: Server, place: tuple[str, ...], identifier: str | None, wanted: list[tuple[str, str | None]]
+) -> None:
+    """Put into a team or channel who is not in it yet."""
+    of_team = len(place) == 1
+    query = {"in_team" if of_team else "in_channel": identifier}
+    present = {user["id"] for user in server.users(**query)} if identifier else set()
+    for name, user_id in wanted:
+        if user_id not in present:
+            path = f"{'teams' if of_team else 'channels'}/{identifier}/members"
+            body = {"user_id": user_id} | ({"team_id": identifier} if of_team else {})
+            server.change(f"add {name} to {'/'.join(place)}", "POST", path, body)
 
 
 def main() -> None:
@@ -169,6 +256,19 @@ def main() -> None:
             "admin_password": {"type": "str", "required": True, "no_log": True},
             "admin_locale": {"type": "str", "required": True},
             "teams": {"type": "list", "elements": "dict", "default": []},
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "email": {"type": "str", "required": True},
+                    "first_name": {"type": "str"},
+                    "last_name": {"type": "str"},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                    "teams": {"type": "list", "elements": "dict", "default": []},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -183,8 +283,11 @@ def main() -> None:
         module.warn("Mattermost does not run yet, so its teams and channels could not be compared.")
     else:
         ensure_administrator(server, account)
+        places: dict[tuple[str, ...], str | None] = {}
         for team in module.params["teams"]:
-            ensure_team(server, team)
+            places.update(ensure_team(server, team))
+        if module.params["users"]:
+            ensure_users(server, module.params["users"], module.params["admin_locale"], places)
     module.exit_json(
         changed=bool(server.actions),
         actions=server.actions,

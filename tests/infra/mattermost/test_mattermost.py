@@ -231,6 +231,34 @@ def test_local_socket_is_for_root_alone(host: Host) -> None:
 
 
 @pytest.mark.check(
+    id="MM-USERS",
+    title="The profile's people have their accounts, in their teams",
+    grade="observed on host",
+    remedy="Run apply: it makes what is missing. Whom somebody closed the account of, take out of the profile.",
+)
+def test_users_are_there(
+    host: Host,
+    deployment: dict[str, Any],
+    record_property: Callable[[str, object], None],
+    not_applicable: Callable[[str], NoReturn],
+) -> None:
+    wanted = deployment["mattermost_users"]
+    if not wanted:
+        not_applicable("the profile names nobody")
+    present = {user["username"]: user for user in mmctl(host, "user list --all")}
+    missing = [
+        user["name"] for user in wanted if present.get(user["name"], {"delete_at": 1}).get("delete_at")
+    ]
+    record_property("actual", f"{len(wanted) - len(missing)} of {len(wanted)}")
+    assert not missing
+    for team in sorted({team["name"] for user in wanted for team in user["teams"]}):
+        members = {user["username"] for user in mmctl(host, f"user list --all --team {team}")}
+        assert {user["name"] for user in wanted if team in [at["name"] for at in user["teams"]]} <= members, (
+            team
+        )
+
+
+@pytest.mark.check(
     id="MM-TEAMS",
     title="The profile's teams and channels are there",
     grade="observed on host",

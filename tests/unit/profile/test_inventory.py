@@ -73,7 +73,9 @@ def test_every_value_is_of_the_type_that_the_role_wants() -> None:
 def test_every_secret_that_is_referred_to_is_needed() -> None:
     for text in (BASE, CHAT, PORTAL, MEET, FULL, PROVIDED):
         needed = {name for need in secrets.needs(profile(text)) for name in need.names}
-        referred = set(re.findall(r"{{ stack_secrets\.(\w+) }}", str(variables(text))))
+        referred = set(
+            re.findall(r"{{ stack_secrets(?:\.|\[\\?')([\w.-]+)(?:\\?'\])? }}", str(variables(text)))
+        )
         assert referred == needed
 
 

@@ -303,6 +303,85 @@ def test_archived_team_stays_archived(mattermost: tuple[Mattermost, Path]) -> No
     assert module.warnings == ["The team zorg is archived, and stays so."]
 
 
+ANNA = {
+    "name": "anna.devries",
+    "email": "anna@x.example",
+    "password": "first-password",
+    "teams": [{"name": "zorg", "channels": ["wmo"]}],
+}
+PLACES = {("zorg",): "t", ("zorg", "wmo"): "c"}
+EVERYBODY = "users?page=0&per_page=200"
+OF_TEAM, OF_CHANNEL = "users?in_team=t&page=0&per_page=200", "users?in_channel=c&page=0&per_page=200"
+
+
+def test_missing_person_gets_an_account_and_joins_the_team_before_its_channel(
+    mattermost: tuple[Mattermost, Path],
+) -> None:
+    server, path = mattermost
+    server.known = {EVERYBODY: [], OF_TEAM: [], OF_CHANNEL: []}
+    client = teams.Server(Module(path))
+    teams.ensure_users(client, [ANNA], "nl", PLACES)
+    account = {"username": "anna.devries", "email": "anna@x.example", "password": "first-password"}
+    assert server.changes == [
+        ("POST", "users", account | {"first_name": "", "last_name": "", "locale": "nl"}),
+        ("POST", "teams/t/members", {"user_id": "new", "team_id": "t"}),
+        ("POST", "channels/c/members", {"user_id": "new"}),
+    ]
+    assert client.actions == [
+        "make the account anna.devries",
+        "add anna.devries to zorg",
+        "add anna.devries to zorg/wmo",
+    ]
+
+
+def test_person_who_is_there_is_not_touched(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    account = {"id": "a", "username": "anna.devries", "email": "changed@x.example", "delete_at": 0}
+    server.known = {EVERYBODY: [account], OF_TEAM: [account], OF_CHANNEL: [account]}
+    teams.ensure_users(teams.Server(Module(path)), [ANNA], "nl", PLACES)
+    assert server.changes == []
+
+
+def test_closed_account_stays_closed(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {EVERYBODY: [{"id": "a", "username": "anna.devries", "delete_at": 1}]}
+    module = Module(path)
+    teams.ensure_users(teams.Server(module), [ANNA], "nl", PLACES)
+    assert server.changes == []
+    assert module.warnings == ["The account anna.devries is closed, and stays so."]
+
+
+def test_everybody_is_known_page_by_page(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    accounts = [{"id": str(number), "username": f"person{number}", "delete_at": 0} for number in range(400)]
+    server.known = {
+        EVERYBODY: accounts[:200],
+        "users?page=1&per_page=200": accounts[200:],
+        "users?page=2&per_page=200": [],
+    }
+    assert teams.Server(Module(path)).users() == accounts
+
+
+def test_nobody_is_added_to_what_is_archived(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {EVERYBODY: [{"id": "a", "username": "anna.devries", "delete_at": 0}]}
+    teams.ensure_users(teams.Server(Module(path)), [ANNA], "nl", {})
+    assert server.changes == []
+
+
+def test_dry_run_on_a_bare_server_names_people_and_places(mattermost: tuple[Mattermost, Path]) -> None:
+    server, path = mattermost
+    server.known = {EVERYBODY: []}
+    client = teams.Server(Module(path, check_mode=True))
+    teams.ensure_users(client, [ANNA], "nl", teams.ensure_team(client, TEAM))
+    assert server.changes == []
+    assert client.actions[2:] == [
+        "make the account anna.devries",
+        "add anna.devries to zorg",
+        "add anna.devries to zorg/wmo",
+    ]
+
+
 def test_dry_run_says_what_it_would_do_and_does_nothing(mattermost: tuple[Mattermost, Path]) -> None:
     server, path = mattermost
     server.known = {ADMINISTRATORS: []}

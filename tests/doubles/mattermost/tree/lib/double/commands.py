@@ -76,7 +76,10 @@ def _load(invocation: Invocation, *, read_only: bool = True) -> Configuration:
 
 
 def _database(configuration: Configuration) -> Database:
-    return Database(configuration["SqlSettings.DataSource"])
+    return Database(
+        configuration["SqlSettings.DataSource"],
+        configuration["SqlSettings.ConnMaxLifetimeMilliseconds"] / 1000,
+    )
 
 
 def _migrate(invocation: Invocation) -> None:

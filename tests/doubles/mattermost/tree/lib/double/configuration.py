@@ -56,7 +56,8 @@ class DatabaseStore:
     """A configuration in a database, every one that was in force kept."""
 
     def __init__(self, source: str) -> None:
-        self._database = Database(source)
+        # The real server keeps no idle session for its configuration (server/config/database.go).
+        self._database = Database(source, 1)
         migrate(self._database, configuration=True)
 
     def load(self) -> str:

@@ -22,10 +22,15 @@ _LOCK = 0x6D6D  # any number that is ours: one migration at a time
 
 
 class Database:
-    """A database of PostgreSQL, used by one thread at a time."""
+    """A database of PostgreSQL, used by one thread at a time.
 
-    def __init__(self, source: str) -> None:
+    A session ends after ``lifetime_seconds``, as the real server's do after ``SqlSettings.ConnMaxLifetimeMilliseconds``:
+    PostgreSQL that is told to stop waits for it.
+    """
+
+    def __init__(self, source: str, lifetime_seconds: float) -> None:
         self._source = source
+        self._lifetime_seconds = lifetime_seconds
         self._lock = threading.RLock()
         self._connection: Connection | None = None
 
@@ -61,7 +66,15 @@ class Database:
             raise DatabaseError(
                 f"PostgreSQL {found['number'] // 10000} is too old: 14 is the oldest that Mattermost takes"
             )
+        timer = threading.Timer(self._lifetime_seconds, self._expire, (connection,))
+        timer.daemon = True
+        timer.start()
         return connection
+
+    def _expire(self, connection: Connection) -> None:
+        with self._lock:
+            if self._connection is connection:
+                self.close()
 
     def close(self) -> None:
         """End the session; the next use makes another."""

@@ -33,7 +33,10 @@ def serve(configuration: Configuration) -> None:
         OSError: An address or the local socket is not to be had.
     """
     ended = threading.Event()
-    database = Database(configuration["SqlSettings.DataSource"])
+    database = Database(
+        configuration["SqlSettings.DataSource"],
+        configuration["SqlSettings.ConnMaxLifetimeMilliseconds"] / 1000,
+    )
     _prepare(database)
     for problem in install_all(configuration):
         log(configuration, problem)
