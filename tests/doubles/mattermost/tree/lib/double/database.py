@@ -24,7 +24,7 @@ _LOCK = 0x6D6D  # any number that is ours: one migration at a time
 class Database:
     """A database of PostgreSQL, used by one thread at a time.
 
-    A session ends after ``lifetime_seconds``, as the real server's do after ``SqlSettings.ConnMaxLifetimeMilliseconds``:
+    A session ends after ``lifetime_seconds``, as the real server's do after its setting ConnMaxLifetimeMilliseconds:
     PostgreSQL that is told to stop waits for it.
     """
 
