@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from provisioner.errors import UsageError
+from provisioner.profile import switches
 from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
@@ -112,10 +113,10 @@ def _check_sign_on(service: MattermostService) -> Iterator[Finding]:
     Team Edition has none since v11: GitLab's moved to Professional (mattermost#33848, and
     ``server/config/client.go``, which offers it with ``license.Features.OpenId`` only); the others never were in it.
     """
-    for name in _SIGN_ON_SETTINGS:
-        if service.settings.get(name):
+    for group, name, value in switches.given(service):
+        if name in _SIGN_ON_SETTINGS and switches.may_be_on(value):
             yield Finding(
-                (*_CHAT, "settings", name),
+                (*_CHAT, group, name),
                 "asks for single sign-on, which Team Edition does not have",
                 f"There are three ways: {_LICENCE}, another chat application, or accounts of Mattermost's own.",
                 because=(_EDITION,),
@@ -130,10 +131,10 @@ def _check_features(service: MattermostService) -> Iterator[Finding]:
     (``product-overview/editions-and-offerings.rst`` of the vendor's documentation); the server passes over their
     settings without a licence.
     """
-    for name in _LICENSED_SETTINGS:
-        if service.settings.get(name):
+    for group, name, value in switches.given(service):
+        if name in _LICENSED_SETTINGS and switches.may_be_on(value):
             yield Finding(
-                (*_CHAT, "settings", name),
+                (*_CHAT, group, name),
                 "does nothing in Team Edition: the feature needs a licence",
                 f"Remove it, or choose {_LICENCE}.",
                 Severity.WARNING,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from provisioner.profile import switches
 from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
@@ -22,6 +23,7 @@ class _Known:
         calling: With these the application calls its vendor or others by itself.
         calling_apps: The same of its apps.
         silencing: Switched off, these let it call.
+        is_on: How the application reads the value of a switch.
     """
 
     name: str
@@ -29,6 +31,13 @@ class _Known:
     calling: frozenset[str]
     calling_apps: frozenset[str] = frozenset()
     silencing: frozenset[str] = frozenset()
+    is_on: Callable[[object], bool] = bool
+
+    def calls(self, key: str, value: object) -> bool:
+        """Tell whether the application calls somebody by itself with this value."""
+        return (key in self.calling and self.is_on(value)) or (
+            key in self.silencing and not self.is_on(value)
+        )
 
 
 _NEXTCLOUD_MANAGED = """
@@ -72,7 +81,10 @@ _KNOWN = {
         frozenset(_NEXTCLOUD_CALLING_APPS.split()),
     ),
     "mattermost": _Known(
-        "Mattermost", frozenset(_MATTERMOST_MANAGED.split()), frozenset(_MATTERMOST_CALLING.split())
+        "Mattermost",
+        frozenset(_MATTERMOST_MANAGED.split()),
+        frozenset(_MATTERMOST_CALLING.split()),
+        is_on=switches.may_be_on,
     ),
     "jitsi": _Known(
         "Jitsi Meet",
@@ -133,9 +145,7 @@ def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator
 
 def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
     calling: list[ValuePath] = [
-        (*path, "settings", key)
-        for key, value in service.settings.items()
-        if (key in known.calling and value) or (key in known.silencing and not value)
+        (*path, group, key) for group, key, value in switches.given(service) if known.calls(key, value)
     ]
     if service.app == "nextcloud":
         calling += [

@@ -46,6 +46,7 @@ PURE = (
     "provisioner.profile.fields",
     "provisioner.profile.services",
     "provisioner.profile.settings",
+    "provisioner.profile.switches",
     "provisioner.inventory",
     "provisioner.plan",
     "provisioner.engine.events",
