@@ -21,6 +21,7 @@ options:
     elements: dict
     required: true
   database_host: {description: Wanted host (or socket folder) of the database., type: str, required: true}
+  data_dir: {description: Wanted folder of the files that people send., type: path, required: true}
   config_dir: {description: Folder of the server's environment., type: path, required: true}
   megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
   release_dir: {description: Folder of the wanted release., type: path, required: true}
@@ -37,6 +38,7 @@ EXAMPLES = r"""
     settings: [ServiceSettings.EnableLinkPreviews]
     broken_upgrades: [{from: ">=10.11.17,<11.0", to: ">=11.0,<11.7.3"}]
     database_host: /run/postgresql
+    data_dir: /srv/mattermost/data
     config_dir: /etc/mattermost
     megabytes: 1500
     release_dir: /opt/mattermost/releases/11.7.9-df9b6a42c1e7
@@ -53,6 +55,7 @@ ansible_facts:
 """
 
 import operator
+import os
 import pathlib
 import re
 import shutil
@@ -107,6 +110,24 @@ def database_problem(recorded: str, wanted: str) -> str:
     )
 
 
+def recorded_data(environment: str) -> str:
+    """Folder of the files that people sent, in the text of an environment; empty where there is none."""
+    found = re.search(r'^MM_FILESETTINGS_DIRECTORY="(.*)"$', environment, flags=re.MULTILINE)
+    return found[1] if found else ""
+
+
+def data_problem(recorded: str, wanted: str) -> str:
+    """Why a server whose files are in `recorded` does not come to `wanted`; empty where they are there, or none."""
+    before, after = os.path.normpath(recorded), os.path.normpath(wanted)
+    if not recorded or before == after:
+        return ""
+    return (
+        f"what people sent is in {before} and is not moved to {after}: name {before} again, or move it by hand: stop "
+        f"mattermost.service, `mv {before} {after}`, take the line MM_FILESETTINGS_DIRECTORY out of "
+        "/etc/mattermost/mattermost.env, and apply"
+    )
+
+
 def setting_problems(names: list[str]) -> list[str]:
     """Settings whose name is not `Section.Name`; nothing else would ever reach the server."""
     return [
@@ -138,6 +159,7 @@ def main() -> None:
             "settings": {"type": "list", "elements": "str", "required": True},
             "broken_upgrades": {"type": "list", "elements": "dict", "required": True},
             "database_host": {"type": "str", "required": True},
+            "data_dir": {"type": "path", "required": True},
             "config_dir": {"type": "path", "required": True},
             "megabytes": {"type": "int", "required": True},
             "release_dir": {"type": "path", "required": True},
@@ -149,16 +171,17 @@ def main() -> None:
     release, current = pathlib.Path(module.params["release_dir"]), pathlib.Path(module.params["current_link"])
     installed = installed_version(current)
     problems = setting_problems(module.params["settings"])
-    if installed and (problem := upgrade_problem(installed, wanted, module.params["broken_upgrades"])):
-        problems.append(problem)
+    if installed:
+        problems.append(upgrade_problem(installed, wanted, module.params["broken_upgrades"]))
     environment = "".join(
         path.read_text(encoding="utf-8")
         for path in sorted(pathlib.Path(module.params["config_dir"]).glob("*.env"))
     )
-    if installed and (
-        problem := database_problem(recorded_database(environment), module.params["database_host"])
-    ):
-        problems.append(problem)
+    if installed:
+        problems += [
+            database_problem(recorded_database(environment), module.params["database_host"]),
+            data_problem(recorded_data(environment), module.params["data_dir"]),
+        ]
     if module.params["licensed"] and module.params["edition"] == "team":
         problems.append("a licence is of no use to the team edition: choose the enterprise edition")
     free = free_megabytes(release.parent)
@@ -166,7 +189,7 @@ def main() -> None:
         problems.append(
             f"a release needs {module.params['megabytes']} MB below {release.parent}, free are {free} MB"
         )
-    if problems:
+    if problems := [problem for problem in problems if problem]:
         module.fail_json(msg=f"Refused, and nothing was changed: {'; '.join(problems)}.", problems=problems)
     facts = {"installed_version": installed}
     module.exit_json(changed=False, ansible_facts={"mattermost": facts})

@@ -20,6 +20,7 @@ options:
     elements: str
     required: true
   database_host: {description: Wanted host (or socket folder) of the database., type: str, required: true}
+  data_dir: {description: Wanted folder of the users' files., type: path, required: true}
   megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
   config_dir: {description: Folder of config.php., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
@@ -35,6 +36,7 @@ EXAMPLES = r"""
     version: 34.0.1
     php_versions: ["8.2", "8.5"]
     database_host: /run/postgresql
+    data_dir: /srv/nextcloud/data
     megabytes: 2048
     config_dir: /etc/nextcloud
     current_link: /opt/nextcloud/current
@@ -51,6 +53,7 @@ ansible_facts:
     nextcloud: {installed_version: 34.0.1.2}
 """
 
+import os
 import pathlib
 import shutil
 
@@ -89,6 +92,18 @@ def database_problem(recorded: str, wanted: str) -> str:
     )
 
 
+def data_problem(recorded: str, wanted: str) -> str:
+    """Why an installation whose files are in `recorded` does not come to `wanted`; empty where they are there."""
+    before, after = os.path.normpath(recorded), os.path.normpath(wanted)
+    if before == after:
+        return ""
+    return (
+        f"people's files are in {before} and are not moved to {after}: name {before} again, or move them by hand: "
+        f"`nextcloud-occ config:system:set datadirectory --value={after}`, stop nginx, PHP and nextcloud-cron.timer, "
+        f"`mv {before} {after}`, and apply at once"
+    )
+
+
 def php_problem(version: str, accepted: list[str]) -> str:
     """Why this PHP does not do; empty where it does."""
     if not version_of(accepted[0]) <= version_of(version)[:2] <= version_of(accepted[1]):
@@ -104,6 +119,7 @@ def main() -> None:
             "version": {"type": "str", "required": True},
             "php_versions": {"type": "list", "elements": "str", "required": True},
             "database_host": {"type": "str", "required": True},
+            "data_dir": {"type": "path", "required": True},
             "megabytes": {"type": "int", "required": True},
             **INSTANCE_ARGUMENTS,
         },
@@ -121,6 +137,7 @@ def main() -> None:
         if installed:
             problems.append(upgrade_problem(installed, version))
             problems.append(database_problem(str(config.get("dbhost")), module.params["database_host"]))
+            problems.append(data_problem(str(config.get("datadirectory")), module.params["data_dir"]))
         problems.append(
             php_problem(php, module.params["php_versions"]) if module.params["php_versions"] else ""
         )

@@ -433,6 +433,14 @@ def test_host_without_a_database_yet_may_have_any() -> None:
     assert preflight.database_problem("", "/run/postgresql") == ""
 
 
+def test_files_of_an_earlier_run_are_not_moved_by_naming_another_folder() -> None:
+    text = environment.render({"FileSettings.Directory": "/srv/mattermost/data"})
+    recorded = preflight.recorded_data(text)
+    assert preflight.data_problem(recorded, "/srv/mattermost/data/") == ""
+    assert "mv /srv/mattermost/data /big/files" in preflight.data_problem(recorded, "/big/files")
+    assert preflight.data_problem(preflight.recorded_data(""), "/big/files") == ""
+
+
 def test_version_in_use_is_read_off_the_folder_of_the_release(tmp_path: Path) -> None:
     link = tmp_path / "current"
     assert preflight.installed_version(link) == ""

@@ -197,6 +197,13 @@ def test_database_is_not_moved_by_naming_another_host() -> None:
     assert "dbhost --value=data.internal.example" in problem
 
 
+def test_files_are_not_moved_by_naming_another_folder() -> None:
+    assert preflight.data_problem("/srv/nextcloud/data", "/srv/nextcloud/data/") == ""
+    problem = preflight.data_problem("/srv/nextcloud/data", "/big/files")
+    assert "datadirectory --value=/big/files" in problem
+    assert "mv /srv/nextcloud/data /big/files" in problem
+
+
 def test_secrets_join_the_mapping_that_they_are_part_of() -> None:
     open_part, secret = (
         {"redis": {"host": "tls://data"}, "loglevel": 2},
