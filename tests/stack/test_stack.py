@@ -255,6 +255,23 @@ def _require_use(outcome: Outcome) -> None:
     assert checks["USE-BROWSER-REQUESTS"]["verdict"] != "fail", checks["USE-BROWSER-REQUESTS"]
 
 
+def test_service_that_the_profile_drops_is_stopped_and_kept(deployment: Deployment) -> None:
+    deployment.write_profile(without="chat")
+    foretold = deployment.run("plan", "--detailed-exitcode")
+    assert foretold.exit_code == 2, _show(foretold)
+    diffs = [change["diff"] for change in foretold.changes if change["role"] == "base"]
+    assert any("mattermost.service" in diff for diff in diffs), foretold.changes
+    outcome = deployment.run("apply")
+    assert outcome.exit_code == 0, _show(outcome)
+    assert outcome.bad_checks() == []
+    assert any("no longer names mattermost" in note for note in outcome.report["notes"])
+    [retired] = [check for check in outcome.report["checks"] if check["id"] == "HOST-RETIRED"]
+    assert retired["actual"] == "mattermost.service inactive disabled"
+    assert deployment.host("ls -d /srv/mattermost/data").strip()
+    again = deployment.run("apply")
+    assert (again.exit_code, again.changes) == (0, []), _show(again)
+
+
 def test_destroy_leaves_the_host_bare(deployment: Deployment) -> None:
     outcome = deployment.run("destroy", "--yes")
     assert outcome.exit_code == 0, _show(outcome)

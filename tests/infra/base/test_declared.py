@@ -158,6 +158,32 @@ def test_units_are_active(
 
 
 @pytest.mark.check(
+    id="HOST-RETIRED",
+    title="What this host carried before and the profile no longer names neither runs nor starts with the host",
+    grade="observed on host",
+    remedy="Run `sovstack apply`; it stops them. What they were is in `retired` in /etc/sovstack/declared.json.",
+)
+def test_retired_units_are_down(
+    host: Host,
+    declared: dict[str, Any],
+    record_property: Callable[[str, object], None],
+    not_applicable: Callable[[str], NoReturn],
+) -> None:
+    retired = declared.get("retired", {}).get("units", [])
+    if not retired:
+        not_applicable("nothing was carried before that is not carried now")
+    active = host.run(f"systemctl is-active {' '.join(retired)}").stdout.split()
+    starting = host.run(f"systemctl is-enabled {' '.join(retired)}").stdout.split()
+    states = dict(zip(retired, zip(active, starting, strict=True), strict=True))
+    record_property("actual", ", ".join(f"{unit} {' '.join(state)}" for unit, state in states.items()))
+    assert {
+        unit: state
+        for unit, state in states.items()
+        if state[0] not in ("inactive", "failed") or state[1].startswith("enabled")
+    } == {}
+
+
+@pytest.mark.check(
     id="HOST-EXPOSURE",
     title="Every service of the stack on this host is shut in",
     grade="observed on host",

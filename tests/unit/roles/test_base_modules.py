@@ -91,3 +91,73 @@ def test_a_masked_unit_is_unmasked_first(unit_current: ModuleType) -> None:
         "FragmentPath": "",
     }
     assert unit.pending(enabled=True, restart_on=[], reload_on=[]) == ["unmask", "enable", "start"]
+
+
+class Answers:
+    """A module on a host whose units are these; remembers what was asked of systemctl."""
+
+    def __init__(self, units: dict[str, tuple[str, str, str]], *, generated: bool = False) -> None:
+        self.units, self.generated, self.done = dict(units), generated, []
+
+    def run_command(self, command: list[str]) -> tuple[int, str, str]:
+        _, verb, *names = command
+        if verb == "show":
+            fields = ("LoadState", "ActiveState", "UnitFileState")
+            shown = [
+                "\n".join(
+                    [
+                        f"Id={name}",
+                        *(f"{field}={value}" for field, value in zip(fields, self.units[name], strict=True)),
+                    ]
+                )
+                for name in names[1:]
+            ]
+            return 0, "\n\n".join(shown) + "\n", ""
+        self.done.append(f"{verb} {names[0]}")
+        load, active, file = self.units[names[0]]
+        if verb == "stop":
+            active = "inactive"
+        elif verb == "mask" or not self.generated:
+            file = "masked" if verb == "mask" else "disabled"
+        self.units[names[0]] = (load, active, file)
+        return 0, "", ""
+
+
+@pytest.fixture
+def host_declared() -> ModuleType:
+    return load("base/library/host_declared.py")
+
+
+def test_what_was_declared_or_retired_and_is_not_wanted_is_gone(host_declared: ModuleType) -> None:
+    former = {"units": ["a.service", "b.timer"], "retired": {"units": ["c.service", "d.service"]}}
+    assert host_declared.gone("units", former, ["b.timer", "d.service"]) == ["a.service", "c.service"]
+    assert host_declared.gone("roles", former, ["nginx"]) == []
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]"])
+def test_declaration_that_cannot_be_read_names_nothing(host_declared: ModuleType, text: str) -> None:
+    assert host_declared.read(text) == {}
+
+
+def test_declaration_survives_what_somebody_wrote_after_it(host_declared: ModuleType) -> None:
+    declared = {"roles": ["nginx"], "retired": {"roles": ["mattermost"], "units": []}}
+    assert host_declared.read(host_declared.render(declared) + "\nhello\n") == declared
+
+
+def test_retired_unit_is_stopped_and_disabled(host_declared: ModuleType) -> None:
+    answers = Answers({"mattermost.service": ("loaded", "active", "enabled")})
+    host_declared.Host(answers).retire("mattermost.service")
+    assert answers.done == ["stop mattermost.service", "disable mattermost.service"]
+
+
+def test_unit_that_a_generator_starts_is_masked(host_declared: ModuleType) -> None:
+    answers = Answers({"db@17-main.service": ("loaded", "active", "enabled-runtime")}, generated=True)
+    host_declared.Host(answers).retire("db@17-main.service")
+    assert answers.done[-1] == "mask db@17-main.service"
+    assert not host_declared.starts(host_declared.Host(answers).units(["db@17-main.service"])[0])
+
+
+def test_unit_that_is_not_there_is_forgotten(host_declared: ModuleType) -> None:
+    units = {"gone.service": ("not-found", "inactive", ""), "left.service": ("not-found", "active", "")}
+    found = host_declared.Host(Answers(units)).units(list(units))
+    assert [unit["Id"] for unit in found] == ["left.service"]
