@@ -25,6 +25,23 @@ PATHS = (
     *("/libs/absent.js", "/libs/app.bundle.min.js?v=1"),
 )
 
+# Requests that fail without a harm, with a canary where tokens are.
+_FAIL = """
+import glob, http.client, json, secrets, ssl
+
+canary, statuses = secrets.token_hex(16), {}
+for path, length in (("/xmpp-websocket", 2**40), ("/http-bind", 2**40), ("/libs/absent.js", 0)):
+    connection = http.client.HTTPSConnection(NAME, timeout=20, context=ssl.create_default_context())
+    connection.putrequest("GET", f"{path}?room=check&token={canary}&jwt={canary}")
+    connection.putheader("Referer", f"https://{NAME}/check?jwt={canary}")
+    connection.putheader("Content-Length", str(length))
+    connection.endheaders()
+    statuses[path] = connection.getresponse().status
+    connection.close()
+logs = glob.glob("/var/log/nginx/*.log")
+print(json.dumps([statuses, [path for path in logs if canary in open(path, errors="replace").read()]]))
+"""
+
 Page = tuple[int, dict[str, str], str]
 
 
@@ -169,3 +186,15 @@ def test_websocket(host: Host, deployment: dict[str, Any]) -> None:
     answer = host.check_output(f"python3 -c {shlex.quote(script)}")
     assert answer.startswith("HTTP/1.1 101 ")
     assert "sec-websocket-protocol: xmpp" in answer.lower()
+
+
+@pytest.mark.check(
+    id="MEET-LOGS",
+    title="nginx's logs hold no token of a meeting, also where something fails",
+    grade="observed on host",
+    remedy="Run apply: it writes nginx's configuration. Tokens in older logs hold until they end, 31 days at most.",
+)
+def test_logs_hold_no_token(run_python: Callable[..., Any], deployment: dict[str, Any]) -> None:
+    statuses, found = run_python(_FAIL, NAME=deployment["jitsi_meet_hostname"])
+    assert statuses == {"/xmpp-websocket": 413, "/http-bind": 413, "/libs/absent.js": 404}
+    assert found == []
