@@ -59,9 +59,9 @@ def time_limited_credentials(secret: str, seconds: int, name: str = "check") -> 
     Args:
         secret: The server's secret.
         seconds: How long they hold, from now; a negative number makes expired ones.
-        name: Who it is, for the server's log.
+        name: Who it is, for the server's log; empty for nobody in particular, as Prosody makes them.
     """
-    username = f"{int(time.time()) + seconds}:{name}"
+    username = f"{int(time.time()) + seconds}:{name}".removesuffix(":")
     digest = hmac.digest(secret.encode(), username.encode(), "sha1")
     return username, base64.b64encode(digest).decode()
 

@@ -121,6 +121,18 @@ for name, attempt in attempts.items():
         answers[name] = code_of(lambda: client.allocate(*attempt))
 print(json.dumps(answers))
 """
+CROWD = """
+from contextlib import ExitStack
+
+# As many as come to one meeting at nine, or come back to it after a restart, each with the two ways that browsers try.
+credentials = time_limited_credentials(secret, 60, name="")
+answers = []
+with ExitStack() as clients:
+    for _ in range(80):
+        client = clients.enter_context(connect("udp"))
+        answers.append(code_of(lambda: client.allocate(*credentials)))
+print(json.dumps(sorted(set(answers))))
+"""
 OLD_TLS = """
 import time
 
@@ -220,6 +232,17 @@ def test_relays_to_no_private_address(ask: Callable[..., Any], deployment: dict[
 )
 def test_credentials_are_needed(ask: Callable[..., Any]) -> None:
     assert ask(CREDENTIALS) == {"wrong": 401, "expired": 401, "foreign": 401}
+
+
+@pytest.mark.check(
+    id="TURN-CROWD",
+    title="coturn relays for everybody who got credentials in the same second",
+    grade="observed on host",
+    remedy="Run apply: it writes coturn's limits. 486 means that one of them is reached.",
+    unit="coturn.service",
+)
+def test_relays_for_a_crowd(ask: Callable[..., Any]) -> None:
+    assert ask(CROWD) == [0]
 
 
 @pytest.mark.check(
