@@ -89,6 +89,7 @@ def needs(users: int) -> dict[str, Need]:
     meeting = math.ceil(users / 10)  # people who are in meetings at one time
     connections = mattermost_connections(users)
     media = _up(meeting / 4)
+    relay = 64 + min(_up(meeting), 1600)
     return {
         "system": Need(
             512, 512, 0, "kernel, journal, apt, and Ansible while it works", "measured, with a margin"
@@ -128,7 +129,11 @@ def needs(users: int) -> dict[str, Need]:
             96 + media, 96 + media, 0, "one process, and what it knows of each participant", "an estimate"
         ),
         "coturn": Need(
-            64 + media, 64 + media, 0, "one process, and buffers of each relayed participant", "an estimate"
+            relay,
+            relay,
+            0,
+            "one process, and 1 for ten allocations of each participant, 1,600 at most, as many as it has ports",
+            "measured, 16 and an allocation of 0.02 (UDP) or 0.05 (TLS), with a margin",
         ),
         "jicofo": Need(
             _JVM + 256,
@@ -202,6 +207,8 @@ def variables(budget: Budget, *, connections: int) -> dict[str, int]:
         "redis_memory_megabytes": budget.of("redis"),
         "php_fpm_memory_megabytes": budget.of("php_fpm") - _OPCACHE,
         "mattermost_memory_megabytes": budget.of("mattermost"),
+        "prosody_memory_megabytes": budget.of("prosody"),
+        "coturn_memory_megabytes": budget.of("coturn"),
         "jicofo_memory_megabytes": budget.of("jicofo") - _JVM,
         "jitsi_videobridge_memory_megabytes": budget.of("jitsi_videobridge") - _JVM,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,29 @@ def test_what_roles_are_told_fits_into_their_budgets(users: int, memory: int) ->
         "php_fpm_memory_megabytes",
         "mattermost_memory_megabytes",
         "mattermost_database_connections",
+        "prosody_memory_megabytes",
+        "coturn_memory_megabytes",
         "jicofo_memory_megabytes",
         "jitsi_videobridge_memory_megabytes",
     }
-    for role in ("postgresql", "redis", "php_fpm", "mattermost", "jicofo", "jitsi_videobridge"):
+    for role in (
+        "postgresql",
+        "redis",
+        "php_fpm",
+        "mattermost",
+        "prosody",
+        "coturn",
+        "jicofo",
+        "jitsi_videobridge",
+    ):
         assert 0 < told[f"{role}_memory_megabytes"] <= budget.of(role)
+
+
+def test_a_relay_has_ten_allocations_for_each_participant_and_no_more_than_ports() -> None:
+    # The role makes ten allocations of each megabyte beyond 16.
+    for users in (1, 180, 5000):
+        assert (sizing.needs(users)["coturn"].least - 16) * 10 >= 10 * math.ceil(users / 10)
+    assert 1600 < sizing.needs(100_000)["coturn"].most < 1700
 
 
 def test_database_takes_the_connections_of_all_hosts() -> None:
