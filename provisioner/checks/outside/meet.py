@@ -31,6 +31,8 @@ _BOSH = (
 )
 _LINKS = ("helpCentreURL", "legalUrls")  # what people may follow, and no page asks by itself
 _MODERATOR = "moderator"
+_WAITING = "registration-required"  # the lobby's answer to who is not let in yet
+_NO_HOST = "host-unknown"  # Prosody's, where there is no virtual host for guests
 _SOON = 3.0  # seconds in which a room makes its first participant a moderator, where it does
 
 
@@ -141,10 +143,7 @@ def check_guests(target: MeetingsTarget) -> Finding:
         try:
             stream, role = _enter(streams, target, room, guest=True)
         except Refused as refusal:
-            if not target.guests or target.lobby:
-                wanted = "waits for a moderator" if target.guests else "is not let in"
-                return Finding(Verdict.PASS, f"a guest {wanted} ({refusal})")
-            return Finding(Verdict.FAIL, f"a guest is not let in: {refusal}")
+            return _judge_refusal(target, str(refusal))
         if not target.guests:
             return Finding(Verdict.FAIL, "a guest is let in, and the profile says that none are")
         if target.lobby:
@@ -152,6 +151,16 @@ def check_guests(target: MeetingsTarget) -> Finding:
         if role == _MODERATOR or stream.await_role(_MODERATOR, _SOON):
             return Finding(Verdict.FAIL, "a guest becomes the room's moderator")
         return Finding(Verdict.PASS, f"a guest is let in as {role}")
+
+
+def _judge_refusal(target: MeetingsTarget, said: str) -> Finding:
+    """Judge why a guest is not let in: whatever is broken refuses, too."""
+    if target.guests and not target.lobby:
+        return Finding(Verdict.FAIL, f"a guest is not let in: {said}")
+    wanted, meaning = (_WAITING, "waits for a moderator") if target.guests else (_NO_HOST, "is not let in")
+    if wanted not in said.split():
+        return Finding(Verdict.FAIL, f"a guest is refused with something instead of {wanted}: {said}")
+    return Finding(Verdict.PASS, f"a guest {meaning} ({said})")
 
 
 def _enter(
@@ -226,7 +235,7 @@ MEET_PROMISES: tuple[Promise[MeetingsTarget], ...] = (
     Promise(
         "MEET-GUESTS",
         "Guests come in as the profile has it, and lead no meeting",
-        "Without guests: refused; with a lobby: they wait for a moderator; else let in, not as a moderator",
+        "Without guests: host-unknown; with a lobby: registration-required; else let in, not as a moderator",
         "Look at services.meet.guests and services.meet.lobby; apply again.",
         check_guests,
     ),

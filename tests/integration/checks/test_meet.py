@@ -50,6 +50,7 @@ class Server:
     leads: tuple[str, ...] = ("moderator",)
     speaks: bool = True
     focus_comes_after: int = 0
+    refuses: str = ""  # with what it turns everybody away who wants to enter a room, whoever it is
 
 
 def answer_page(state: Server, connection: ServerConnection, request: Request) -> Response | None:
@@ -93,8 +94,10 @@ def speak(state: Server, connection: ServerConnection) -> None:
         elif kind == "presence":
             room = str(stanza.get("to"))
             waits = who == "guest" and state.lobby
-            if waits or (who == "elsewhere" and who not in state.believes):
-                error = "<error type='auth'><registration-required xmlns='c'/></error>"
+            if state.refuses or waits or (who == "elsewhere" and who not in state.believes):
+                # As mod_muc_lobby_rooms answers: the lobby's own address goes along.
+                condition = state.refuses or "registration-required"
+                error = f"<error type='auth'><{condition} xmlns='c'/><lobbyroom>lobby</lobbyroom></error>"
                 connection.send(
                     f"<presence xmlns='jabber:client' from='{room}' type='error'>{error}</presence>"
                 )
@@ -240,7 +243,13 @@ def test_refusing_everybody_proves_nothing_about_forged_tokens(setting: Callable
     ("really", "wanted", "verdict", "said"),
     [
         ({"guests": False}, {"guests": False}, Verdict.PASS, "not let in (host-unknown)"),
-        ({"guests": True}, {"guests": False}, Verdict.PASS, "not let in (registration-required)"),
+        ({"guests": True}, {"guests": False}, Verdict.FAIL, "instead of host-unknown: registration-required"),
+        ({}, {}, Verdict.PASS, "waits for a moderator (registration-required"),
+        ({"guests": False}, {}, Verdict.FAIL, "instead of registration-required: host-unknown"),
+        ({"refuses": "not-allowed"}, {}, Verdict.FAIL, "instead of registration-required: not-allowed"),
+        ({"refuses": "service-unavailable"}, {}, Verdict.FAIL, "service-unavailable"),
+        ({"refuses": "not-allowed"}, {"guests": False}, Verdict.FAIL, "instead of host-unknown: not-allowed"),
+        ({"refuses": "not-allowed"}, {"lobby": False}, Verdict.FAIL, "a guest is not let in: not-allowed"),
         ({"lobby": False}, {"guests": False}, Verdict.FAIL, "says that none are"),
         ({"lobby": False}, {"lobby": False}, Verdict.PASS, "let in as participant"),
         ({"lobby": False}, {"lobby": True}, Verdict.FAIL, "without a moderator"),
