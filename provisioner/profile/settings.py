@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from provisioner.profile import switches
+from provisioner.profile import browser_settings, media, switches
 from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
-from provisioner.profile.services import Service
+from provisioner.profile.services import JitsiService, Service
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,6 @@ class _Known:
         managed: Those that follow from the profile, the host or the secrets.
         calling: With these the application calls its vendor or others by itself.
         calling_apps: The same of its apps.
-        silencing: Switched off, these let it call.
         is_on: How the application reads the value of a switch.
     """
 
@@ -30,14 +29,11 @@ class _Known:
     managed: frozenset[str]
     calling: frozenset[str]
     calling_apps: frozenset[str] = frozenset()
-    silencing: frozenset[str] = frozenset()
     is_on: Callable[[object], bool] = bool
 
     def calls(self, key: str, value: object) -> bool:
         """Tell whether the application calls somebody by itself with this value."""
-        return (key in self.calling and self.is_on(value)) or (
-            key in self.silencing and not self.is_on(value)
-        )
+        return key in self.calling and self.is_on(value)
 
 
 _NEXTCLOUD_MANAGED = """
@@ -67,12 +63,6 @@ ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
 """
 # What sovstack's own config.js says: where the parts are, who may come in, and that nobody else is asked.
 _JITSI_MANAGED = "anonymousdomain bosh focusUserJid hosts serviceUrl tokenAuthUrl websocket"
-# Read in config.js and react/features of jitsi-meet.
-_JITSI_CALLING = """
-analytics callStatsID conferenceMapperUrl dialInConfCodeUrl dialInNumbersUrl dropbox enableCalendarIntegration
-giphy googleApiApplicationClientID jaasFeedbackMetadataURL liveStreaming microsoftApiApplicationClientID
-peopleSearchUrl rtcstatsEnabled
-"""
 _KNOWN = {
     "nextcloud": _Known(
         "Nextcloud",
@@ -86,12 +76,7 @@ _KNOWN = {
         frozenset(_MATTERMOST_CALLING.split()),
         is_on=switches.may_be_on,
     ),
-    "jitsi": _Known(
-        "Jitsi Meet",
-        frozenset(_JITSI_MANAGED.split()),
-        frozenset(_JITSI_CALLING.split()),
-        silencing=frozenset({"disableThirdPartyRequests"}),
-    ),
+    "jitsi": _Known("Jitsi Meet", frozenset(_JITSI_MANAGED.split()), frozenset()),
 }
 _SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
 _GENERATED_SECRETS = frozenset(
@@ -153,10 +138,26 @@ def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -
             for index, app in enumerate(service.apps_enabled)
             if app in known.calling_apps
         ]
+    if service.app == "jitsi":
+        calling += [(*path, "settings", *found) for found in browser_settings.switches(service.settings)]
+        yield from _check_browsers(service, known, path, level)
     for place in calling:
         yield Finding(
             place,
             f"makes {known.name} call its vendor or others, and sovereignty.level is {level}",
+            "Remove it, if nobody needs it.",
+            Severity.WARNING,
+            because=(("sovereignty", "level"),),
+        )
+
+
+def _check_browsers(service: JitsiService, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
+    own = frozenset({service.hostname, media.turn_hostname(service)})
+    free = {key: value for key, value in service.settings.items() if key not in known.managed}
+    for found, host in browser_settings.hosts(free, own):
+        yield Finding(
+            (*path, "settings", *found),
+            f"leads browsers to {host}, which is no name of these meetings, and sovereignty.level is {level}",
             "Remove it, if nobody needs it.",
             Severity.WARNING,
             because=(("sovereignty", "level"),),
