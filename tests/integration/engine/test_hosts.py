@@ -18,7 +18,7 @@ from provisioner.engine.processes import MARK
 from provisioner.errors import ExitCode
 from provisioner.lab import keys, lifecycle, record
 
-from .conftest import Deployment, make_deployment, profile_text
+from .conftest import ROOT, Deployment, make_deployment, profile_text
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
@@ -178,13 +178,18 @@ def test_every_host_that_cannot_be_used_is_named(deployment: Deployment, machine
     assert re.search(r"third \([0-9.]+, port 2\) (does not answer|cannot be reached)", done.stderr)
 
 
-def test_another_user_than_root_needs_sudo(deployment: Deployment) -> None:
+def make_ops(deployment: Deployment) -> None:
+    """Reach the machine as a user who has not got sudo yet."""
     on_machine(
         "id ops >/dev/null 2>&1 || useradd -m ops; mkdir -p ~ops/.ssh; "
         "cp ~/.ssh/authorized_keys ~ops/.ssh/ && chown -R ops ~ops/.ssh; command -v sudo || apt-get install -qq sudo"
     )
-    rewrite(deployment, r"user: root\n", "user: ops\n")
     on_machine("rm -f /etc/sudoers.d/ops")
+    rewrite(deployment, r"user: root\n", "user: ops\n")
+
+
+def test_another_user_than_root_needs_sudo(deployment: Deployment) -> None:
+    make_ops(deployment)
     refused = deployment.run()
     assert refused.returncode == ExitCode.UNREACHABLE
     assert "user ops may not use sudo without a password" in refused.stderr
@@ -195,6 +200,25 @@ def test_another_user_than_root_needs_sudo(deployment: Deployment) -> None:
     for transport in ("mitogen", "ssh"):
         done = deployment.run(SOVSTACK_TRANSPORT=transport)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("transport", ["mitogen", "ssh"])
+def test_ssh_sources_are_held_against_a_run_with_sudo(deployment: Deployment, transport: str) -> None:
+    make_ops(deployment)
+    on_machine("echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops")
+    (deployment.root / "content" / "roles" / "firewall").symlink_to(ROOT / "roles" / "firewall")
+    for sources, code, sentence in (
+        ("192.0.2.0/24", ExitCode.HOST_FAILED, "which is in none of firewall_ssh_sources (192.0.2.0/24)"),
+        ("10.0.0.0/8", ExitCode.DONE, ""),
+    ):
+        deployment.write_playbook(
+            "become: true\ntasks: [{name: Hold, ansible.builtin.include_role:"
+            " {name: firewall, tasks_from: preflight_sources, rolespec_validate: false},"
+            f" vars: {{firewall_ssh_sources: [{sources}]}}}}]\n"
+        )
+        done = deployment.run(SOVSTACK_TRANSPORT=transport)
+        assert done.returncode == code, done.stderr
+        assert sentence in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("transport", ["mitogen", "ssh"])
