@@ -82,6 +82,7 @@ def _forms(value: str) -> Iterator[str]:
     yield value
     for escaped in (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value)):
         yield escaped[1:-1]
+    yield value.replace("\\", "\\\\").replace("'", "\\'")  # in single quotes of PHP
     # A JSON document inside a JSON document, as in the result of a task that prints one.
     yield json.dumps(json.dumps(value)[1:-1])[1:-1]
     yield quote(value, safe="")

@@ -48,6 +48,12 @@ def test_masks_every_form(written: str) -> None:
         assert piece not in masked
 
 
+def test_masks_what_php_writes_in_single_quotes() -> None:
+    # With no double quote in it Python and JSON would not escape the single one.
+    masked = Redactor(["it's \\ so"]).text(r"    'password' => 'it\'s \\ so',")
+    assert masked == f"    'password' => '{MASK}',"
+
+
 def test_masks_lines_of_a_key_however_indented() -> None:
     text = "  key: |\n" + "\n".join(f"      {line}" for line in KEY.splitlines())
     masked = Redactor([KEY]).text(text)
