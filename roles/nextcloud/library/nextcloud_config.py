@@ -12,6 +12,7 @@ description:
   - Nextcloud copies the merged settings back into C(config.php) whenever it writes that file, and merges lists by
     position. A setting taken out here, or a list made shorter, would live on there. So settings that this file manages,
     or managed until now, are taken out of C(config.php) when they differ.
+  - The difference that it reports names settings that are secret, or may have been, and never their values, old or new.
 options:
   path: {description: The managed file., type: path, required: true}
   settings: {description: Settings by name., type: dict, required: true}
@@ -104,6 +105,36 @@ def names_in(text: str) -> set[str]:
     return set(re.findall(r"^    '([^']+)' => ", text, flags=re.MULTILINE))
 
 
+def is_open(path: list[str], settings: dict[str, Any], secrets: dict[str, Any]) -> bool:
+    """Whether the setting of this name, in mappings of these names, is one of those that are not secret."""
+    name, *rest = path
+    if name not in settings:
+        return False
+    value, secret = settings[name], secrets.get(name, {})
+    if not isinstance(value, dict):
+        return name not in secrets
+    return isinstance(secret, dict) and (not rest or is_open(rest, value, secret))
+
+
+def hidden(text: str, other: str, state: str, settings: dict[str, Any], secrets: dict[str, Any]) -> str:
+    """The managed file, line by line: without the values of secrets, and of what is set no longer, which may be one.
+
+    Where `other` has not got such a line, it says its `state`.
+    """
+    known = set(other.splitlines())
+    path: list[str] = []
+    shown = []
+    for line in text.splitlines():
+        named = re.match(r"( *)'((?:[^'\\]|\\.)*)' => ", line)
+        if named:
+            depth = max(len(named[1]) // 4 - 1, 0)
+            path = [*path[:depth], re.sub(r"\\(.)", r"\1", named[2])]
+        if path and not is_open(path, settings, secrets) and line.strip() not in ("],", "];"):
+            line = f"{named[0] if named else ''}(hidden{'' if line in known else f', {state}'})"
+        shown.append(f"{line}\n")
+    return "".join(shown)
+
+
 def survives(managed: Any, own: Any) -> bool:
     """Whether `managed` comes out unchanged when it is merged over `own` as array_replace_recursive does."""
     if not isinstance(managed, (dict, list)) or not isinstance(own, (dict, list)):
@@ -139,7 +170,8 @@ def main() -> None:
     )
     instance = Instance(module)
     path = pathlib.Path(module.params["path"])
-    settings = joined(module.params["settings"], module.params["secrets"])
+    secrets: dict[str, Any] = module.params["secrets"]
+    settings = joined(module.params["settings"], secrets)
     after = render(settings, module.params["expressions"])
     before = path.read_text(encoding="utf-8") if path.exists() else ""
 
@@ -161,6 +193,7 @@ def main() -> None:
         f"{stat.st_uid}:{stat.st_gid} {stat.st_mode & 0o7777:04o}\n" if stat is not None and unguarded else ""
     )
     wish = f"0:{group} 0640\n" if shown else ""
+    opened = module.params["settings"] | module.params["expressions"]
     if changed and not module.check_mode:
         # First out of config.php, then the new file: when this is cut off between the two, the next run sees it.
         if released:
@@ -172,8 +205,8 @@ def main() -> None:
         diff={
             "before_header": str(path),
             "after_header": str(path),
-            "before": shown + before,
-            "after": wish + after,
+            "before": shown + hidden(before, after, "as it was", opened, secrets),
+            "after": wish + hidden(after, before, "as wanted", opened, secrets),
         },
     )
 

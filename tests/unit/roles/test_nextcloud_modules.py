@@ -154,6 +154,43 @@ def test_managed_file_is_sorted_and_names_its_settings() -> None:
     assert config.names_in(text) == {"loglevel", "a.b", "apps_paths"}
 
 
+def test_a_difference_shows_no_secret_old_or_new() -> None:
+    settings = {"loglevel": 2, "redis": {"host": "data", "list": ["a"]}, "mail'er": "x"}
+    secrets = {
+        "redis": {"password": "new'one\nand more"},
+        "token": "key-1",
+        "store": {"arguments": {"key": "key-2"}},
+    }
+    old_secrets = secrets | {
+        "redis": {"password": "old'one\nand less"},
+        "gone": {"key": "key-3"},
+        "former": "key-4",
+    }
+    after = config.render(config.joined(settings, secrets), {"apps_paths": "[OC::$SERVERROOT]"})
+    before = config.render(config.joined(settings | {"loglevel": 3}, old_secrets), {})
+    opened = settings | {"apps_paths": ""}
+    shown = config.hidden(before, after, "as it was", opened, secrets)
+    for part in ("old", "and less", "key-"):
+        assert part not in shown
+    assert "    'loglevel' => 3,\n" in shown
+    assert "    'mail\\'er' => 'x',\n" in shown
+    assert "        'host' => 'data',\n        'list' => [\n            'a',\n        ],\n" in shown
+    assert "        'password' => (hidden, as it was)\n(hidden, as it was)\n    ],\n" in shown
+    assert "    'former' => (hidden, as it was)\n" in shown
+    assert "    'token' => (hidden)\n" in shown
+    shown = config.hidden(after, before, "as wanted", opened, secrets)
+    for part in ("new", "and more", "key-"):
+        assert part not in shown
+    assert "        'password' => (hidden, as wanted)\n" in shown
+    assert "    'apps_paths' => [OC::$SERVERROOT],\n" in shown
+
+
+def test_a_secret_stays_hidden_when_it_becomes_another_setting() -> None:
+    remote = config.render({"redis": {"host": "data", "password": "old-one"}}, {})
+    here = {"redis": {"host": "/run/redis.sock"}}
+    assert "old-one" not in config.hidden(remote, config.render(here, {}), "as it was", here, {})
+
+
 @pytest.mark.parametrize(("value", "text"), [(True, "1"), (False, "0"), (12, "12"), ("x", "x"), ([1], "[1]")])
 def test_app_settings_compare_as_nextcloud_stores_them(value: Any, text: str) -> None:
     assert settings.stored(value) == text
