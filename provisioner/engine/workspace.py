@@ -59,7 +59,8 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         """Take the deployment's folder, ``inventories/<name>``; nothing is written yet."""
-        self.folder = folder.absolute()
+        # However somebody comes to the folder, it has one lock and one history.
+        self.folder = folder.resolve()
         digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
         self.name = self.folder.name
         self.directory = state_dir() / "deployments" / f"{self.name}-{digest}"

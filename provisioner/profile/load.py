@@ -29,7 +29,7 @@ class ProfileReading:
     Attributes:
         profile: The profile.
         warnings: Problems of severity warning, in the order of the file.
-        folder: The deployment's folder, absolute; its name is the deployment's name.
+        folder: The deployment's folder, absolute and without symbolic links; its name is the deployment's name.
         file: The profile's name for messages.
     """
 
@@ -60,7 +60,7 @@ def read_profile(path: Path) -> ProfileReading:
         InvalidProfile: It was read, and has errors; all of them are in ``problems``.
     """
     file = path / FILE_NAME if path.is_dir() else path
-    return read_content(displayed(file), _read(file), file.parent.absolute())
+    return read_content(displayed(file), _read(file), file.parent.resolve())
 
 
 def read_content(file: str, content: bytes, folder: Path, today: date | None = None) -> ProfileReading:

@@ -61,6 +61,15 @@ def test_two_deployments_of_one_name_do_not_meet(tmp_path: Path) -> None:
         assert first.scratch != second.scratch
 
 
+def test_one_deployment_has_one_lock_however_it_is_reached(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(workspace.folder)
+    with workspace.begin("apply"):
+        for folder in (tmp_path / "link", workspace.folder / ".." / "lab"):
+            with pytest.raises(Busy), Workspace(folder).begin("plan"):
+                pass
+
+
 def test_lock_tells_its_holder(workspace: Workspace) -> None:
     with workspace.begin("apply"):
         with (

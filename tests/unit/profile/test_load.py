@@ -45,6 +45,21 @@ def test_a_folder_a_file_and_a_name_mean_the_same(folder: Path) -> None:
     assert readings[0].deployment == "zonnedael"
 
 
+def test_every_way_to_a_folder_leads_to_the_same_deployment(folder: Path) -> None:
+    (folder.parent / "link").symlink_to(folder)
+    (folder / "below").mkdir()
+    for argument in (
+        "link",
+        "inventories/link/profile.yml",
+        "inventories/zonnedael/below/..",
+        "inventories/../inventories/link",
+    ):
+        path = find_profile(argument)
+        reading = read_profile(path)
+        assert (reading.folder, reading.deployment) == (folder, "zonnedael"), argument
+        assert reading.file == str(path if path.is_file() else path / "profile.yml")
+
+
 def test_a_folder_of_that_name_goes_before_a_deployment(folder: Path) -> None:
     here = folder.parents[1] / "zonnedael"
     shutil.copytree(folder, here)
