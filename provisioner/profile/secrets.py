@@ -19,7 +19,7 @@ import yaml
 
 from provisioner.errors import ProfileError
 from provisioner.paths import write_private
-from provisioner.profile import platform, vault
+from provisioner.profile import platform, values, vault
 from provisioner.profile.model import Profile, VaultPasswordSource
 
 FILE_NAME = "secrets.yml"
@@ -245,20 +245,33 @@ class SecretStore:
 
     def _decrypt(self, text: str) -> Mapping[str, str]:
         try:
-            held = yaml.safe_load(vault.decrypt(text, self.password.resolve().reveal()))
+            content = yaml.safe_load(vault.decrypt(text, self.password.resolve().reveal()))
         except vault.VaultError as error:
             raise ProfileError(
                 f"cannot open {self.file}: {error}",
                 hint=f"The password is from {self.password.origin}: is it that of this deployment?",
             ) from None
         except yaml.YAMLError:
-            held = None  # the parser's own message would show a piece of the secret
-        values = held.get("stack_secrets") if isinstance(held, dict) else None
-        if not isinstance(values, dict) or not all(
-            isinstance(part, str) for item in values.items() for part in item
+            content = None  # the parser's own message would show a piece of the secret
+        held = content.get("stack_secrets") if isinstance(content, dict) else None
+        if not isinstance(held, dict) or not all(
+            isinstance(part, str) for item in held.items() for part in item
         ):
             raise ProfileError(f"{self.file} does not hold stack_secrets with texts")
-        return values
+        for name, value in held.items():
+            self._refuse_expressions(name, value)
+        return held
+
+    def _refuse_expressions(self, name: str, value: str) -> None:
+        # Ansible reads the file by itself, and takes what stands in it for its own words.
+        try:
+            values.refuse_expressions(value)
+        except values.MalformedValue as error:
+            raise ProfileError(
+                f"{name} in {self.file} {error.message}",
+                hint="Have another secret made, without {{, {% and {#, and write it there: "
+                f"ansible-vault edit {shlex.quote(str(self.file))}",
+            ) from None
 
     def ensure(self, profile: Profile) -> Mapping[str, Secret]:
         """Return the secrets that a profile needs; make and keep those that are missing.

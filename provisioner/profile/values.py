@@ -79,24 +79,24 @@ def check_text(text: str) -> str:
     """One line of text, without blanks at its ends."""
     if "\n" in text or not text.strip():
         raise MalformedValue("must be one line of text")
-    _refuse_expressions(text)
+    refuse_expressions(text)
     return text.strip()
 
 
 def check_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Free settings: names with values of any depth, in which no text is an expression."""
-    _refuse_expressions(settings)
+    refuse_expressions(settings)
     return settings
 
 
-def _refuse_expressions(value: object) -> None:
+def refuse_expressions(value: object) -> None:
     """Refuse what Ansible would evaluate when it reads the value as a variable."""
     if isinstance(value, Mapping):
         for item in value.items():
-            _refuse_expressions(item)
+            refuse_expressions(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            _refuse_expressions(item)
+            refuse_expressions(item)
     elif isinstance(value, str) and (found := _EXPRESSION.search(value)):
         raise MalformedValue(
             f"holds {found.group()}, which Ansible would evaluate", "Write the value itself."

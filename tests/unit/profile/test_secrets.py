@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shlex
 import stat
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from provisioner.errors import ProfileError
-from provisioner.profile import Profile, vault
+from provisioner.profile import Profile, values, vault
 from provisioner.profile import secrets as profile_secrets
 from provisioner.profile.load import read_content
 from provisioner.profile.model import VaultPasswordSource
@@ -232,6 +233,22 @@ class TestSecretStore:
         with pytest.raises(ProfileError, match="does not hold stack_secrets") as caught:
             store.ensure(profile())
         assert CANARY not in str(vars(caught.value))
+
+    @pytest.mark.parametrize("sign", ["{{", "{%", "{#"])
+    def test_what_ansible_would_evaluate_is_refused(self, store: SecretStore, sign: str) -> None:
+        made = store.ensure(profile())
+        held = {name: secret.reveal() for name, secret in made.items()} | {"a_password": f"{CANARY}{sign}x"}
+        text = yaml.safe_dump({"stack_secrets": held})
+        store.file.write_text(vault.encrypt(text, store.password.resolve().reveal()))
+        with pytest.raises(ProfileError, match=rf"^a_password in .* holds {re.escape(sign)}") as caught:
+            store.ensure(profile())
+        assert f"ansible-vault edit {store.file}" in (caught.value.hint or "")
+        assert CANARY not in str(vars(caught.value))
+
+    def test_nothing_that_is_made_could_be_evaluated(self, store: SecretStore) -> None:
+        for secret in store.ensure(profile()).values():
+            values.refuse_expressions(secret.reveal())
+        assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", profile_secrets.generate_password()) for _ in range(99))
 
     @pytest.mark.parametrize(
         "content", [b"stack_secrets: {a: b}\n", b"", b"\xff\xfe\x00", b"$ANSIBLE_VAULT;9;X\n00\n"]
