@@ -35,6 +35,7 @@ from provisioner.profile.fields import (
     Sha256,
     SiteName,
     TeamName,
+    Text,
     UploadSize,
 )
 
@@ -86,7 +87,7 @@ class NextcloudService(Application):
         default_factory=dict,
         description="Further `config.php` keys with their values, for what has no option of its own here.",
     )
-    secret_settings: Mapping[str, SecretName] = Field(
+    secret_settings: Mapping[Text, SecretName] = Field(
         default_factory=dict,
         description=(
             "Further `config.php` keys whose values are secrets: each names its value's place in `secrets.yml`, under "

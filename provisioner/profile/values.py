@@ -214,6 +214,7 @@ def check_https_url(text: str) -> str:
     if parts.query or parts.fragment:
         raise MalformedValue("must not have a query or fragment")
     check_name_or_address(parts.hostname)
+    refuse_expressions(text)
     return text
 
 
