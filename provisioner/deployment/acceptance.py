@@ -91,7 +91,7 @@ def _meetings(
     key = secrets["jitsi_app_secret"]
     relay = replace(
         web["meet"],
-        hostname=media.turn_hostname(service),
+        hostname=media.turn_hostname(profile, service),
         address=profile.hosts[media.turn_host(profile, service)].address,
         port=service.turn.tls_port,
     )

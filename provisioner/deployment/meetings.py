@@ -50,7 +50,7 @@ def meetings_targets(profile: Profile, web: Mapping[str, WebTarget], vault: Vaul
     return [
         MeetingsTarget(
             web["meet"],
-            turn_hostname=media.turn_hostname(service),
+            turn_hostname=media.turn_hostname(profile, service),
             guests=service.guests,
             lobby=service.lobby,
             token=tokens.good,
@@ -65,7 +65,7 @@ def relay_targets(profile: Profile, web: Mapping[str, WebTarget], vault: Vault) 
     if service is None:
         return []
     turn = WebTarget(
-        media.turn_hostname(service),
+        media.turn_hostname(profile, service),
         profile.hosts[media.turn_host(profile, service)].address,
         web["meet"].ca_file,
         port=service.turn.tls_port,

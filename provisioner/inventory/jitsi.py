@@ -32,7 +32,7 @@ def variables(profile: Profile, service: JitsiService, releases: Mapping[str, Re
         found[f"{role}_package_sha256"] = release.sha256
     for role in ("prosody", "jitsi_meet"):
         found[f"{role}_guests"] = service.guests
-        found[f"{role}_turn_hostname"] = media.turn_hostname(service)
+        found[f"{role}_turn_hostname"] = media.turn_hostname(profile, service)
         found[f"{role}_turn_port"] = media.TURN_PORT
     return found | _signalling(profile, service) | _media(profile, service)
 
@@ -103,7 +103,7 @@ def _media(profile: Profile, service: JitsiService) -> dict[str, Any]:
         "jitsi_videobridge_domain": service.hostname,
         "jitsi_videobridge_password": secret("jitsi_videobridge_password"),
         "jitsi_videobridge_port": service.media_port,
-        "coturn_hostname": media.turn_hostname(service),
+        "coturn_hostname": media.turn_hostname(profile, service),
         "coturn_secret": secret("coturn_secret"),
         "coturn_port": media.TURN_PORT,
         "coturn_tls_port": service.turn.tls_port,

@@ -25,9 +25,9 @@ def turn_host(profile: Profile, service: JitsiService) -> str:
     return service.turn.host or profile.host_of(service)
 
 
-def turn_hostname(service: JitsiService) -> str:
+def turn_hostname(profile: Profile, service: JitsiService) -> str:
     """Return the name under which participants reach the TURN server."""
-    return service.turn.hostname or service.hostname
+    return profile.turn_hostname() or service.hostname
 
 
 def videobridge_hosts(profile: Profile, service: JitsiService) -> tuple[str, ...]:
@@ -49,8 +49,8 @@ def hostnames(profile: Profile, host: str) -> list[str]:
     if service is None:
         return []
     signalling = [f"auth.{service.hostname}"] if host == profile.host_of(service) else []
-    own_turn = service.turn.hostname and host == turn_host(profile, service)
-    return [*signalling, *([service.turn.hostname] if own_turn and service.turn.hostname else [])]
+    turn = profile.turn_hostname()
+    return [*signalling, *([turn] if turn and host == turn_host(profile, service) else [])]
 
 
 def answers_acme(profile: Profile, host: str) -> bool:

@@ -275,7 +275,14 @@ class Profile(Part):
             hostname = self.portal.hostname or self.organisation.domain
             yield Site("portal", "portal", ("portal",), hostname, self.portal.host)
 
+    def turn_hostname(self) -> str | None:
+        """Return the TURN server's own name; None where it runs on the service's host, and has the service's."""
+        meet = self.services.meet
+        if meet is None or meet.turn.host in (None, self.host_of(meet)):
+            return None
+        return meet.turn.hostname
+
     def hostnames(self) -> tuple[str, ...]:
         """Return the host names under which people reach the sites, and the TURN server where it has its own."""
-        turn = self.services.meet.turn.hostname if self.services.meet else None
+        turn = self.turn_hostname()
         return (*(site.hostname for site in self.sites()), *((turn,) if turn else ()))

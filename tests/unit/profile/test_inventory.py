@@ -117,3 +117,12 @@ def test_languages_and_names_that_mattermost_does_not_take_become_ones_that_it_d
     assert given(CHAT) == ("nl", "Gemeente Zonnedael")
     assert given(long.replace("users:", "language: pt_PT\n  users:")) == ("pt-BR", "Mattermost")
     assert given(CHAT.replace("users:", "language: fy\n  users:"))[0] == "en"
+
+
+def test_a_turn_server_on_the_service_s_host_has_no_name_of_its_own() -> None:
+    named = MEET.replace(
+        "hostname: meet.zonnedael.example",
+        "hostname: meet.zonnedael.example, turn: {hostname: turn.zonnedael.example}",
+    )
+    assert "turn.zonnedael.example" not in profile(named).hostnames()
+    assert "turn.zonnedael.example" not in str(variables(named))
