@@ -28,7 +28,12 @@ SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR
 UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_ISO_3166.split())
-_SYSTEM_FOLDERS = frozenset({"boot", "dev", "etc", "proc", "run", "sys", "tmp", "usr"})
+_UNFIT_PLACES = {
+    "is lost when the host restarts": "dev|run|var/run|var/lock",
+    "is hidden from services (ProtectHome, PrivateTmp)": "home|root|tmp|var/tmp",
+    "is a place of the system": "bin|boot|etc|lib|lib64|proc|sbin|sys|usr",
+    "is a place of the program itself": "opt/nextcloud|opt/mattermost|srv/portal",
+}
 SITE_NAME_BYTES = 30
 # ``restrictedUsernames`` in Mattermost's server/public/model/user.go.
 _RESERVED_PERSON_NAMES = ("all", "channel", "matterbot", "system")
@@ -274,10 +279,9 @@ def check_host_path(text: str) -> str:
     """An absolute path on a host, without dots or characters that need quoting."""
     if not re.fullmatch(r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*){2,}", text):
         raise MalformedValue("is not a usable path", "Write an absolute path such as /srv/nextcloud/data.")
-    if text.split("/")[1] in _SYSTEM_FOLDERS or f"{text}/".startswith(
-        ("/opt/nextcloud/", "/opt/mattermost/")
-    ):
-        raise MalformedValue("is a place of the system or of the program itself", "Use a folder below /srv.")
+    for what, places in _UNFIT_PLACES.items():
+        if re.match(f"/(?:{places})/", f"{text}/"):
+            raise MalformedValue(what, "Use a folder of its own below /srv, such as /srv/nextcloud/data.")
     return text
 
 

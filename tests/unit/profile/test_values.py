@@ -60,6 +60,8 @@ def test_the_normal_form_is_accepted_and_stays(check: object) -> None:
         (values.check_country, "nl", "NL"),
         (values.check_text, "  a b ", "a b"),
         (values.check_colour, "#00695C", "#00695c"),
+        (values.check_host_path, "/srv/portal-data", "/srv/portal-data"),
+        (values.check_host_path, "/mnt/homes/data", "/mnt/homes/data"),
         (
             values.check_ssh_public_key,
             "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQ== me@x",
@@ -102,6 +104,24 @@ def test_normal_forms(check: object, given_text: str, normal: str) -> None:
         (values.check_host_path, "srv/data"),
         (values.check_host_path, "/srv/a b"),
         (values.check_host_path, "/etc/nextcloud"),
+        *(
+            (values.check_host_path, f"{folder}/data")
+            for folder in (
+                *(
+                    "/home",
+                    "/home/beheer",
+                    "/root",
+                    "/tmp",
+                    "/var/tmp",
+                    "/run",
+                    "/var/run",
+                    "/dev/shm",
+                    "/lib",
+                ),
+                *("/srv/portal", "/opt/nextcloud", "/opt/mattermost"),
+            )
+        ),
+        (values.check_host_path, "/srv/portal"),
         (values.check_ssh_public_key, "ssh-ed25519 AAAAB3NzaC1yc2EAAAADAQABAAAAQQ=="),
         (values.check_ssh_public_key, "ssh-dss AAAAB3NzaC1kc3M="),
     ],
