@@ -9,10 +9,21 @@ import math
 from collections.abc import Iterator
 from datetime import date, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import PurePosixPath
 
 from provisioner import sizing
 from provisioner.errors import UsageError
-from provisioner.profile import colours, editions, media, memory, people, platform, settings, sovereignty
+from provisioner.profile import (
+    colours,
+    editions,
+    media,
+    memory,
+    people,
+    platform,
+    settings,
+    sovereignty,
+    traffic,
+)
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile, Site
 from provisioner.profile.problem import Severity, ValuePath
@@ -45,8 +56,10 @@ def check(profile: Profile, catalogue: Catalogue, registry: Registry, today: dat
     yield from check_support(profile, catalogue, today)
     yield from check_memory(profile)
     yield from check_apps(profile)
+    yield from check_data_directories(profile)
     yield from check_portal(profile)
     yield from media.check(profile)
+    yield from traffic.check(profile)
     yield from settings.check(profile)
     yield from editions.check(profile, catalogue)
     yield from people.check(profile)
@@ -284,6 +297,26 @@ def check_apps(profile: Profile) -> Iterator[Finding]:
                 f"{app} is in apps_enabled too",
                 "Keep one of the two.",
             )
+
+
+def check_data_directories(profile: Profile) -> Iterator[Finding]:
+    """Files and chat keep their data apart, because each gives its directory an owner of its own."""
+    files, chat = profile.services.files, profile.services.chat
+    if not (files and chat) or profile.host_of(files) != profile.host_of(chat):
+        return
+    one, other = PurePosixPath(chat.data_directory), PurePosixPath(files.data_directory)
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        relation = "is" if one == other else "lies in" if one.is_relative_to(other) else "holds"
+        yield Finding(
+            ("services", "chat", "data_directory"),
+            f"{one} {relation} the data directory of files{'' if one == other else f', {other}'}",
+            "Give each a folder of its own, such as /srv/mattermost/data and /srv/nextcloud/data.",
+            because=(
+                ("services", "files", "data_directory"),
+                *(("services", purpose, "host") for purpose in ("files", "chat")),
+                ("hosts",),
+            ),
+        )
 
 
 def check_portal(profile: Profile) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ PURE = (
     "provisioner.profile.services",
     "provisioner.profile.settings",
     "provisioner.profile.switches",
+    "provisioner.profile.traffic",
     "provisioner.inventory",
     "provisioner.plan",
     "provisioner.engine.events",
