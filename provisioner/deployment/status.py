@@ -12,6 +12,8 @@ from typing import Any
 from provisioner.deployment import history, steps
 from provisioner.deployment.session import versions
 from provisioner.engine import connection, runner
+from provisioner.engine.connection import Contact
+from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.processes import end_marked
 from provisioner.engine.workspace import Run, Workspace
 from provisioner.profile import ProfileReading
@@ -106,6 +108,7 @@ def _look_at_hosts(reading: ProfileReading) -> tuple[HostState, ...]:
                 steps.targets(reading.profile),
                 reading.folder / steps.KNOWN_HOSTS,
                 runner.base_environment(),
+                record=False,
             )
         finally:
             end_marked(scratch)
@@ -114,7 +117,16 @@ def _look_at_hosts(reading: ProfileReading) -> tuple[HostState, ...]:
             contact.target.name,
             contact.target.address,
             contact.error is None,
-            contact.error.message if contact.error else contact.system,
+            _describe(contact),
         )
         for contact in contacts
     )
+
+
+def _describe(contact: Contact) -> str:
+    if contact.error:
+        return contact.error.message
+    unknown = (
+        f"; SSH host key not recorded yet: {fingerprint(contact.first_key)}" if contact.first_key else ""
+    )
+    return contact.system + unknown

@@ -107,10 +107,10 @@ def connect(session: Session, *, to_verify: bool = False) -> Mapping[str, Budget
             runner.base_environment(),
         )
         for contact in contacts:
-            if contact.recorded:
+            if contact.first_key:
                 session.note(
                     f"{contact.target}: its SSH host key is recorded at this first contact: "
-                    f"{fingerprint(contact.recorded)}"
+                    f"{fingerprint(contact.first_key)}"
                 )
         _raise_failed(contacts)
         if to_verify and not any(contact.deployed for contact in contacts):

@@ -66,13 +66,13 @@ class Target:
 class Contact:
     """What the first contact found: the host's system and the megabytes of memory that its kernel counts, or the error.
 
-    ``recorded`` is a key seen first now; ``deployed`` says that an ``apply`` reached the host before.
+    ``first_key`` is a host key seen first now; ``deployed`` says that an ``apply`` reached the host before.
     """
 
     target: Target
     system: str = ""
     memory_megabytes: int = 0
-    recorded: str | None = None
+    first_key: str | None = None
     deployed: bool = False
     error: ProvisionerError | None = field(default=None, compare=False)
 
@@ -118,7 +118,12 @@ def write_ssh_config(run: Run, targets: Sequence[Target], known_hosts: Path) -> 
 
 
 def connect(
-    run: Run, targets: Sequence[Target], known_hosts: Path, environment: dict[str, str]
+    run: Run,
+    targets: Sequence[Target],
+    known_hosts: Path,
+    environment: dict[str, str],
+    *,
+    record: bool = True,
 ) -> list[Contact]:
     """Open the connection to every host at once; record the keys of those met for the first time.
 
@@ -127,6 +132,7 @@ def connect(
         targets: The hosts.
         known_hosts: The deployment's record of host keys; it grows here, and only here.
         environment: The environment of the ssh processes.
+        record: Whether keys are recorded; for who has the deployment's lock, and tells people which ones.
 
     Returns:
         One contact per target, in order; a failed one carries its error.
@@ -139,8 +145,8 @@ def connect(
     marked = environment | {MARK: str(run.scratch)}
     with ThreadPoolExecutor(max_workers=max(1, min(32, len(targets)))) as pool:
         contacts = list(pool.map(lambda target: _contact(run, config, known_hosts, target, marked), targets))
-    first = [(contact.target.label, contact.recorded) for contact in contacts if contact.recorded]
-    if first:
+    first = [(contact.target.label, contact.first_key) for contact in contacts if contact.first_key]
+    if first and record:
         host_keys.record(known_hosts, first)
         write_ssh_config(run, targets, known_hosts)
     return contacts
@@ -209,7 +215,7 @@ def _contact(
         new = host_keys.recorded(met_here, target.label) if not accepted else []
         system, state, memory = [*found.splitlines(), "0"][:3]
         return Contact(
-            target, system, int(memory), recorded=new[0] if new else None, deployed=state == _DEPLOYED
+            target, system, int(memory), first_key=new[0] if new else None, deployed=state == _DEPLOYED
         )
     return Contact(target, error=_explain(target, code, complaint, known_hosts, accepted))
 
