@@ -121,6 +121,7 @@ def render(profile: str, folder: Path | None, output: str) -> None:
     sizes of hosts whose memory the profile does not declare, which `apply` reads from them.
     """
     from provisioner import inventory
+    from provisioner.deployment.steps import recorded_keys
     from provisioner.profile import find_profile, read_profile, secrets
     from provisioner.releases.catalogue import Catalogue
 
@@ -129,7 +130,12 @@ def render(profile: str, folder: Path | None, output: str) -> None:
         release.name: inventory.ReleaseRef(release.own_version, "(from apply)", "(from apply)")
         for release in inventory.wanted_releases(reading.profile, Catalogue.load())
     }
-    files = inventory.build(reading.profile, releases, deployment=reading.deployment).files()
+    files = inventory.build(
+        reading.profile,
+        releases,
+        deployment=reading.deployment,
+        recorded_keys=recorded_keys(reading.profile, reading.folder),
+    ).files()
     names = [name for need in secrets.needs(reading.profile) for name in need.names]
     files["group_vars/all/secrets.yml"] = {"stack_secrets": dict.fromkeys(names, "***")}
     if folder is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from provisioner import inventory, sizing
 from provisioner.deployment import hints
 from provisioner.deployment.session import Session
-from provisioner.engine import connection, runner
+from provisioner.engine import connection, host_keys, runner
 from provisioner.engine.connection import Contact, Target
 from provisioner.engine.events import Event, Note, Output, PlaybookFinished, TaskFinished
 from provisioner.engine.host_keys import fingerprint
@@ -92,6 +92,13 @@ def targets(profile: Profile) -> list[Target]:
     ]
 
 
+def recorded_keys(profile: Profile, folder: Path) -> Mapping[str, Sequence[str]]:
+    """Return by host the SSH host keys that are recorded in the deployment's folder."""
+    return {
+        target.name: host_keys.recorded(folder / KNOWN_HOSTS, target.label) for target in targets(profile)
+    }
+
+
 def connect(session: Session, *, to_verify: bool = False) -> Mapping[str, Budget]:
     """Open the connection to every host, and return how the memory that each has is divided.
 
@@ -150,7 +157,13 @@ def write_inventory(
     session: Session, releases: Mapping[str, ReleaseRef], budgets: Mapping[str, Budget]
 ) -> Inventory:
     """Write what Ansible is told to the run directory, and return it; secrets are in it by name only."""
-    built = inventory.build(session.profile, releases, deployment=session.workspace.name, budgets=budgets)
+    built = inventory.build(
+        session.profile,
+        releases,
+        deployment=session.workspace.name,
+        budgets=budgets,
+        recorded_keys=recorded_keys(session.profile, session.folder),
+    )
     for name, content in built.files().items():
         session.run.write(f"inventory/{name}", inventory.dump(content))
     return built

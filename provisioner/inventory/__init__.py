@@ -7,7 +7,8 @@ what they stand on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -35,6 +36,7 @@ def build(
     *,
     deployment: str,
     budgets: Mapping[str, Budget] | None = None,
+    recorded_keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of a deployment.
 
@@ -43,6 +45,7 @@ def build(
         releases: By application or package, what is installed (see ``wanted_releases``).
         deployment: The deployment's name.
         budgets: How every host's memory is divided; default: what the profile declares is.
+        recorded_keys: By host, the SSH host keys by which it is known where the profile pins none.
     """
     budgets = memory.budgets(profile) if budgets is None else budgets
     meet = profile.services.meet
@@ -51,7 +54,7 @@ def build(
         groups=placement.groups(profile),
         group_vars_all=_group_vars_all(profile, releases, deployment),
         host_vars={
-            name: placement.host_vars(profile, name)
+            name: placement.host_vars(profile, name, recorded_keys.get(name, ()))
             | (jitsi.host_variables(profile, meet, name) if meet else {})
             | sizing.variables(budgets[name], connections=connections)
             # Then no role's size is a share of what Ansible would have to ask the host for.

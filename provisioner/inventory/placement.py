@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from provisioner.profile import media, platform
 from provisioner.profile.model import Host, Profile
 from provisioner.profile.placement import PLATFORM_ROLES, roles_of
+
+#: What the role base has an SSH server offer by itself.
+HOST_KEY_ALGORITHMS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
+_ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
 def groups(profile: Profile) -> dict[str, tuple[str, ...]]:
@@ -18,10 +23,10 @@ def groups(profile: Profile) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def host_vars(profile: Profile, name: str) -> dict[str, Any]:
+def host_vars(profile: Profile, name: str, recorded_keys: Sequence[str]) -> dict[str, Any]:
     """Return the variables of one host: how Ansible reaches it, and how other hosts do."""
     host = profile.hosts[name]
-    variables = _connection(host)
+    variables = _connection(host) | _host_keys([host.ssh.host_key] if host.ssh.host_key else recorded_keys)
     for part in {link.part: None for link in platform.links(profile) if link.server == name}:
         role = PLATFORM_ROLES[part]
         variables[f"{role}_hostname"] = platform.internal_hostname(profile, name)
@@ -41,6 +46,14 @@ def _connection(host: Host) -> dict[str, Any]:
     if host.ssh.key_file:
         variables["ansible_ssh_private_key_file"] = host.ssh.key_file
     return variables
+
+
+def _host_keys(known: Sequence[str]) -> dict[str, Any]:
+    """Return what a host offers whose known key the role would leave out, and nobody could reach it any more."""
+    kinds = [key.split()[0] for key in known]
+    if ecdsa := [kind for kind in _ECDSA if kind in kinds]:
+        return {"base_ssh_host_key_algorithms": [*HOST_KEY_ALGORITHMS, *ecdsa]}
+    return {}
 
 
 def hosts_entries(profile: Profile) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from provisioner.deployment.session import Session
 from provisioner.engine import connection
 from provisioner.engine.connection import Contact
 from provisioner.errors import ExitCode
+from provisioner.profile import memory
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,12 @@ def test_bare_hosts_are_not_worth_a_hundred_failed_checks(
     if session.report.error:
         assert session.report.error.message.startswith("nothing is deployed on main (10.77.0.11)")
         assert session.report.error.hint == "sovstack apply gemeente deploys, and verifies"
+
+
+def test_a_host_known_by_an_ecdsa_key_is_told_to_offer_it(session: Session) -> None:
+    """Whatever is recorded: the next contact accepts no other key."""
+    (session.folder / steps.KNOWN_HOSTS).write_text("10.77.0.11 ecdsa-sha2-nistp384 AAAA\n")
+    budgets = memory.budgets(session.profile)
+    with session:
+        built = steps.write_inventory(session, steps.name_releases(session.profile), budgets)
+    assert built.host_vars["main"]["base_ssh_host_key_algorithms"][-1] == "ecdsa-sha2-nistp384"

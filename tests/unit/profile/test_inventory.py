@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from provisioner import inventory, plan
@@ -126,3 +127,35 @@ def test_a_turn_server_on_the_service_s_host_has_no_name_of_its_own() -> None:
     )
     assert "turn.zonnedael.example" not in profile(named).hostnames()
     assert "turn.zonnedael.example" not in str(variables(named))
+
+
+ECDSA = (
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBKH6JdiKlIeoZXUmVBJGT28hJbxfj/0OQUm0"
+    "+NmQ09s7fA2wRyWMT+ypGzM/FUUz+2tUMvMezxB35Lsti4h0D6Q="
+)
+ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJnzyZBvxGIYYcmmF1aHZSRDbCwjSPQqnb2ZQKvRzqGQ"
+
+
+@pytest.mark.parametrize(
+    ("pinned", "recorded", "ecdsa"),
+    [
+        (ECDSA, [], True),
+        ("", [ECDSA], True),
+        ("", [ED25519, ECDSA], True),
+        (ED25519, [ECDSA], False),  # a pin outranks the record
+        ("", [ED25519], False),
+        ("", [], False),
+    ],
+)
+def test_a_host_goes_on_offering_the_key_by_which_it_is_known(
+    pinned: str, recorded: list[str], ecdsa: bool
+) -> None:
+    text = (
+        BASE.replace("location: NL", f"location: NL\n    ssh: {{ host_key: '{pinned}' }}") if pinned else BASE
+    )
+    main = inventory.build(
+        profile(text), RELEASES, deployment="x", recorded_keys={"main": recorded}
+    ).host_vars["main"]
+    by_default = options_of_roles()["base_ssh_host_key_algorithms"]["default"]
+    expected = [*by_default, "ecdsa-sha2-nistp256"] if ecdsa else None
+    assert main.get("base_ssh_host_key_algorithms") == expected
