@@ -202,7 +202,8 @@ def _portal_targets(profile: Profile, web: Mapping[str, WebTarget]) -> list[Port
     if profile.portal is None:
         return []
     services = tuple(target for name, target in web.items() if name != "portal")
-    return [PortalTarget(web["portal"], profile.portal.languages, services)]
+    duties = tuple(profile.portal.links.model_dump(exclude_none=True).values())
+    return [PortalTarget(web["portal"], profile.portal.languages, services, duties)]
 
 
 def _authority(session: Session, vault: Vault) -> Path | None:

@@ -16,11 +16,12 @@ _LOADING = {"stylesheet", "icon", "preload", "manifest", "modulepreload"}
 
 @dataclass(frozen=True, slots=True)
 class PortalTarget:
-    """A portal, the languages that it speaks, and the services that it leads to."""
+    """A portal: the languages that it speaks, the services that it leads to, and the pages that it has to show."""
 
     web: WebTarget
     languages: tuple[str, ...]
     services: tuple[WebTarget, ...]
+    duties: tuple[str, ...] = ()
 
 
 @dataclass
@@ -94,6 +95,7 @@ def _find_faults(page: _Page, language: str, target: PortalTarget) -> list[str]:
         for service in target.services
         if f"https://{service.hostname}/" not in page.links
     ]
+    faults += [f"does not link {duty}" for duty in target.duties if duty not in page.links]
     faults += [
         f"does not link {other} with its hreflang"
         for other in target.languages
@@ -106,8 +108,8 @@ def _find_faults(page: _Page, language: str, target: PortalTarget) -> list[str]:
 PORTAL_PROMISES: tuple[Promise[PortalTarget], ...] = (
     Promise(
         "PORTAL-PAGE",
-        "The portal leads to every service in every language, and loads nothing from elsewhere",
-        "200 for each language, with its lang, links to all services and languages, no script, nothing foreign",
+        "The portal leads to every service and duty in every language, and loads nothing from elsewhere",
+        "200 for each language, with its lang; links to services, languages and portal.links; no script, nothing foreign",
         "Run apply; it writes the pages anew.",
         check_page,
     ),

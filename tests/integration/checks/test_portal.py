@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import ssl
 import threading
 from collections.abc import Iterator
@@ -18,11 +19,13 @@ from provisioner.checks.result import Verdict
 from .conftest import HOSTNAME, Chain, free_port
 
 URL = f"https://{HOSTNAME}/.well-known/security.txt"
+PRIVACY = "https://www.zonnedael.example/privacy?taal=nl&van=portaal"
 SERVICES = ("bestanden.zonnedael.example", "chat.zonnedael.example")
 
 
 def page(language: str, other: str) -> str:
     links = "".join(f'<a href="https://{name}/">{name}</a>' for name in SERVICES)
+    links += f'<a href="{html.escape(PRIVACY)}">Privacy</a>'
     return (
         f'<!doctype html><html lang="{language}"><link rel="stylesheet" href="/portal.css"><img src="/logo.svg">'
         f'<a href="/{other}/" hreflang="{other}">{other}</a>{links}</html>'
@@ -78,7 +81,7 @@ def target(site: Site, chain: Chain) -> Iterator[PortalTarget]:
     web = WebTarget(HOSTNAME, "127.0.0.1", chain.ca, port=server.server_port)
     # The one certificate is for the portal's name: of the services nothing but their redirect is asked.
     services = tuple(replace(web, hostname=name) for name in SERVICES)
-    yield PortalTarget(web, ("nl", "en"), services)
+    yield PortalTarget(web, ("nl", "en"), services, (PRIVACY,))
     server.shutdown()
     server.server_close()
 
@@ -100,6 +103,7 @@ def test_a_whole_page_passes(target: PortalTarget) -> None:
         ('lang="en">', 'lang="nl">', "/en/ says lang=nl"),
         ('<html lang="en">', "<html>", "/en/ says lang=nothing"),
         ("https://chat.", "https://praat.", "/en/ does not link chat.zonnedael.example"),
+        ("/privacy?", "/elders?", f"/en/ does not link {PRIVACY}"),
         ('hreflang="nl"', "", "/en/ does not link nl with its hreflang"),
         ('src="/logo.svg"', 'src="https://cdn.example/logo.svg"', "/en/ loads https://cdn.example/logo.svg"),
         ('href="/portal.css"', 'href="//cdn.example/a.css"', "/en/ loads //cdn.example/a.css"),
