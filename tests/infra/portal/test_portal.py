@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +22,16 @@ HIGHEST_EXPOSURE = 1.5
 
 @pytest.mark.check(
     id="PORTAL-FILES",
-    title="The portal's files are root's alone to change, and there is a page for each language",
+    title="The portal's files are root's alone to change, and there is a page for each language and nothing else",
     grade="observed on host",
     remedy="Run apply; it writes the pages and who may change them.",
 )
 def test_files(host: Host, deployment: dict[str, Any]) -> None:
     names = set(host.file(PAGES).listdir())
-    assert {f"{language}.html" for language in deployment["portal_languages"]} | {"portal.css"} <= names
+    wanted = {"portal.css", *(f"{language}.html" for language in deployment["portal_languages"])}
+    if logo := deployment["portal_logo_path"]:
+        wanted.add(f"logo{Path(logo).suffix.lower()}")
+    assert names == wanted
     for path in (PAGES, PUBLISHED, *(f"{PAGES}/{name}" for name in names)):
         file = host.file(path)
         assert (file.user, file.group, file.mode & 0o022) == ("root", "root", 0), path
