@@ -41,6 +41,12 @@ _allow_doubles = click.option(
     "--allow-doubles", is_flag=True, help="Let test doubles stand in for applications; never for real use."
 )
 
+_moved_by_hand = click.option(
+    "--moved-by-hand",
+    is_flag=True,
+    help="Go on where a service with data changes its host: somebody moves the data.",
+)
+
 _levels = click.Choice(["standard", "use"])
 _level_help = "How deep to verify: use also has throw-away users share files, write to each other and meet."
 
@@ -54,6 +60,7 @@ def _run_options(command: _Command) -> _Command:
 @_run_options
 @_releases_from
 @_allow_doubles
+@_moved_by_hand
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something would change.")
 def plan(
     profile: str,
@@ -61,6 +68,7 @@ def plan(
     progress: str,
     releases_from: Path | None,
     allow_doubles: bool,
+    moved_by_hand: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would change, per host and role, with differences. Changes nothing on the hosts.
@@ -70,7 +78,7 @@ def plan(
     """
     from provisioner import deployment
 
-    options = _options(allow_doubles, releases_from)
+    options = _options(allow_doubles, releases_from, moved_by_hand=moved_by_hand)
     report = _run(profile, progress, lambda reading, observe: deployment.plan(reading, observe, options))
     _print(report, output, diffs=True)
     if report.exit_code == ExitCode.DONE and report.changed and detailed_exitcode:
@@ -82,6 +90,7 @@ def plan(
 @_run_options
 @_releases_from
 @_allow_doubles
+@_moved_by_hand
 @click.option("--verify-level", type=_levels, default="standard", help=_level_help)
 def apply(
     profile: str,
@@ -89,12 +98,13 @@ def apply(
     progress: str,
     releases_from: Path | None,
     allow_doubles: bool,
+    moved_by_hand: bool,
     verify_level: str,
 ) -> int:
     """Make the hosts what PROFILE says, then verify them. It can be interrupted and run again at any time."""
     from provisioner import deployment
 
-    options = _options(allow_doubles, releases_from, verify_level)
+    options = _options(allow_doubles, releases_from, verify_level, moved_by_hand=moved_by_hand)
     report = _run(profile, progress, lambda reading, observe: deployment.apply(reading, observe, options))
     _print(report, output)
     return report.exit_code
@@ -188,10 +198,13 @@ def _read(profile: str) -> ProfileReading:
     return reading
 
 
-def _options(allow_doubles: bool, releases_from: Path | None, level: str = "standard") -> Options:
+def _options(
+    allow_doubles: bool, releases_from: Path | None, level: str = "standard", *, moved_by_hand: bool = False
+) -> Options:
     from provisioner.deployment import Level, Options
 
-    return Options(allow_doubles, releases_from, os.environ.get("SOVSTACK_TRANSPORT") or None, Level(level))
+    transport = os.environ.get("SOVSTACK_TRANSPORT") or None
+    return Options(allow_doubles, releases_from, transport, Level(level), moved_by_hand)
 
 
 def _run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from provisioner.deployment import steps
+from provisioner.deployment import former, steps
 from provisioner.deployment.acceptance import Level
 from provisioner.deployment.history import installed_releases
 from provisioner.deployment.session import Observer, Session
@@ -21,13 +21,14 @@ class Options:
     """What the caller of a verb may choose; the profile says everything else.
 
     ``transport`` is ``mitogen``, ``ssh`` or None for the fastest that works here; ``level`` is how deep verification
-    goes.
+    goes; ``moved_by_hand`` lets a service with data come up on another host without them.
     """
 
     allow_doubles: bool = False
     releases_from: Path | None = None
     transport: str | None = None
     level: Level = Level.STANDARD
+    moved_by_hand: bool = False
 
 
 _DEFAULTS = Options()
@@ -48,9 +49,9 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
         vault = steps.ensure_secrets(session)
         with steps.started(session, "site", vault, transport) as playbook:
             releases = steps.obtain_releases(session, _sources(reading, options))
-            budgets = steps.connect(session)
-            steps.refuse_small_hosts(session, budgets)
-            inventory = steps.write_inventory(session, releases, budgets)
+            hosts = steps.connect(session)
+            _judge(session, hosts, options)
+            inventory = steps.write_inventory(session, releases, hosts.budgets)
             with Verification(session, inventory, vault, options.level) as verification:
                 steps.play(session, playbook, "converge", meanwhile=verification.load)
                 verification.run()
@@ -68,9 +69,9 @@ def plan(reading: ProfileReading, observe: Observer, options: Options = _DEFAULT
         vault = steps.ensure_secrets(session)
         with steps.started(session, "site", vault, transport, check=True) as playbook:
             releases = steps.obtain_releases(session, _sources(reading, options))
-            budgets = steps.connect(session)
-            steps.refuse_small_hosts(session, budgets)
-            steps.write_inventory(session, releases, budgets)
+            hosts = steps.connect(session)
+            _judge(session, hosts, options)
+            steps.write_inventory(session, releases, hosts.budgets)
             steps.play(session, playbook, "predict")
     return session.report
 
@@ -79,8 +80,8 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
     """Test the deployment as it is, inside and from outside, and return the report. Raises as ``apply``."""
     with Session(reading, "verify", observe) as session:
         vault = steps.ensure_secrets(session)
-        budgets = steps.connect(session, to_verify=True)
-        inventory = steps.write_inventory(session, steps.name_releases(session.profile), budgets)
+        hosts = steps.connect(session, to_verify=True)
+        inventory = steps.write_inventory(session, steps.name_releases(session.profile), hosts.budgets)
         for release in installed_releases(session.workspace, session.profile):
             session.tell(release)
         with Verification(session, inventory, vault, options.level) as verification:
@@ -91,16 +92,26 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
 def destroy(reading: ProfileReading, observe: Observer, options: Options = _DEFAULTS) -> RunReport:
     """Remove from the hosts what ``apply`` put there, data included, and return the report.
 
-    The hosts stay, with their operating system, their users and their SSH server. Raises as ``apply``.
+    That includes what an earlier profile named for a host that is still in this one. The hosts stay, with their
+    operating system, their users and their SSH server. Raises as ``apply``.
     """
     transport = choose_transport(options.transport)
     with Session(reading, "destroy", observe) as session:
         vault = steps.ensure_secrets(session)
         with steps.started(session, "destroy", vault, transport) as playbook:
-            budgets = steps.connect(session)
-            steps.write_inventory(session, steps.name_releases(session.profile), budgets)
+            hosts = steps.connect(session)
+            present = {name: declared.present for name, declared in hosts.declared.items()}
+            steps.write_inventory(session, steps.name_releases(session.profile), hosts.budgets, present)
             steps.play(session, playbook, "remove")
     return session.report
+
+
+def _judge(session: Session, hosts: steps.Hosts, options: Options) -> None:
+    """Refuse what would end badly, while nothing is changed yet."""
+    steps.refuse_small_hosts(session, hosts.budgets)
+    if not options.moved_by_hand:
+        former.refuse_moved(session, hosts.declared)
+    former.note_retired(session, hosts.declared)
 
 
 def _sources(reading: ProfileReading, options: Options) -> Sources:

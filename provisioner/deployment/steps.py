@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from provisioner import inventory, sizing
 from provisioner.deployment import hints
 from provisioner.deployment.session import Session
 from provisioner.engine import connection, host_keys, runner
 from provisioner.engine.connection import Contact, Target
+from provisioner.engine.declaration import Declaration
 from provisioner.engine.events import Event, Note, Output, PlaybookFinished, TaskFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
@@ -99,8 +101,16 @@ def recorded_keys(profile: Profile, folder: Path) -> Mapping[str, Sequence[str]]
     }
 
 
-def connect(session: Session, *, to_verify: bool = False) -> Mapping[str, Budget]:
-    """Open the connection to every host, and return how the memory that each has is divided.
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """What the first contact told, by host: how its memory is divided, and what an ``apply`` recorded there."""
+
+    budgets: Mapping[str, Budget]
+    declared: Mapping[str, Declaration] = field(default_factory=dict)
+
+
+def connect(session: Session, *, to_verify: bool = False) -> Hosts:
+    """Open the connection to every host, and return what it told.
 
     Raises:
         HostUnreachable: At least one cannot be used; all that cannot are named.
@@ -130,7 +140,7 @@ def connect(session: Session, *, to_verify: bool = False) -> Mapping[str, Budget
     budgets = memory.budgets(session.profile, seen)
     for budget in budgets.values():
         session.tell(budget)
-    return budgets
+    return Hosts(budgets, {contact.target.name: contact.declared for contact in contacts})
 
 
 def refuse_small_hosts(session: Session, budgets: Mapping[str, Budget]) -> None:
@@ -154,15 +164,22 @@ def refuse_small_hosts(session: Session, budgets: Mapping[str, Budget]) -> None:
 
 
 def write_inventory(
-    session: Session, releases: Mapping[str, ReleaseRef], budgets: Mapping[str, Budget]
+    session: Session,
+    releases: Mapping[str, ReleaseRef],
+    budgets: Mapping[str, Budget],
+    present: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Inventory:
-    """Write what Ansible is told to the run directory, and return it; secrets are in it by name only."""
+    """Write what Ansible is told to the run directory, and return it; secrets are in it by name only.
+
+    ``present`` are roles that are on a host, whether the profile names them or not.
+    """
     built = inventory.build(
         session.profile,
         releases,
         deployment=session.workspace.name,
         budgets=budgets,
         recorded_keys=recorded_keys(session.profile, session.folder),
+        present=present,
     )
     for name, content in built.files().items():
         session.run.write(f"inventory/{name}", inventory.dump(content))

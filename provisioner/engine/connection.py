@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from provisioner.engine import host_keys
+from provisioner.engine import declaration, host_keys
+from provisioner.engine.declaration import Declaration
 from provisioner.engine.processes import MARK
 from provisioner.engine.workspace import Run
 from provisioner.errors import HostUnreachable, ProvisionerError, Unavailable
@@ -27,7 +28,7 @@ _ALIVE_SECONDS, _ALIVE_COUNT = 5, 6
 _PERSIST_SECONDS = 120
 
 _NO_PYTHON, _NO_SUDO = 40, 41
-_DEPLOYED = "deployed"
+_BARE = "bare"
 _LEFT_BY_APPLY = "/etc/sovstack/declared.json"  # the role base writes it
 # What the user's own shell says at log-in stands before it.
 _ANSWER = "sovstack finds:"
@@ -36,7 +37,7 @@ command -v python3 >/dev/null || exit {_NO_PYTHON}
 [ "$(id -u)" = 0 ] || sudo -n true || exit {_NO_SUDO}
 echo '{_ANSWER}'
 . /etc/os-release; printf '%s\\n' "$PRETTY_NAME"
-[ -e {_LEFT_BY_APPLY} ] && echo {_DEPLOYED} || echo bare
+if [ -e {_LEFT_BY_APPLY} ]; then tr -d '\\n' < {_LEFT_BY_APPLY}; echo; else echo {_BARE}; fi
 while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo $((kilobytes / 1024)); done < /proc/meminfo
 """
 
@@ -66,7 +67,8 @@ class Target:
 class Contact:
     """What the first contact found: the host's system and the megabytes of memory that its kernel counts, or the error.
 
-    ``first_key`` is a host key seen first now; ``deployed`` says that an ``apply`` reached the host before.
+    ``first_key`` is a host key seen first now; ``deployed`` says that an ``apply`` reached the host before,
+    ``declared`` what it recorded there.
     """
 
     target: Target
@@ -74,6 +76,7 @@ class Contact:
     memory_megabytes: int = 0
     first_key: str | None = None
     deployed: bool = False
+    declared: Declaration = field(default_factory=Declaration)
     error: ProvisionerError | None = field(default=None, compare=False)
 
 
@@ -215,7 +218,12 @@ def _contact(
         new = host_keys.recorded(met_here, target.label) if not accepted else []
         system, state, memory = [*found.splitlines(), "0"][:3]
         return Contact(
-            target, system, int(memory), first_key=new[0] if new else None, deployed=state == _DEPLOYED
+            target,
+            system,
+            int(memory),
+            first_key=new[0] if new else None,
+            deployed=state != _BARE,
+            declared=declaration.parse(state),
         )
     return Contact(target, error=_explain(target, code, complaint, known_hosts, accepted))
 

@@ -37,6 +37,7 @@ def build(
     deployment: str,
     budgets: Mapping[str, Budget] | None = None,
     recorded_keys: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    present: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Inventory:
     """Return the inventory of a deployment.
 
@@ -46,12 +47,13 @@ def build(
         deployment: The deployment's name.
         budgets: How every host's memory is divided; default: what the profile declares is.
         recorded_keys: By host, the SSH host keys by which it is known where the profile pins none.
+        present: By host, further roles that are there, which the profile need not name.
     """
     budgets = memory.budgets(profile) if budgets is None else budgets
     meet = profile.services.meet
     connections = sizing.connections(budgets, profile.organisation.users)
     return Inventory(
-        groups=placement.groups(profile),
+        groups=placement.groups(profile, present),
         group_vars_all=_group_vars_all(profile, releases, deployment),
         host_vars={
             name: placement.host_vars(profile, name, recorded_keys.get(name, ()))

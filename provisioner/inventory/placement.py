@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provisioner.profile import media, platform
@@ -14,11 +14,11 @@ HOST_KEY_ALGORITHMS = ("ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256")
 _ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 
 
-def groups(profile: Profile) -> dict[str, tuple[str, ...]]:
-    """Return the hosts by group; ``role_<role>`` lists the hosts that carry the role."""
+def groups(profile: Profile, present: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the hosts by group; ``role_<role>`` lists the hosts that carry the role, or have it ``present``."""
     found: dict[str, tuple[str, ...]] = {}
     for host in profile.hosts:
-        for role in roles_of(profile, host):
+        for role in dict.fromkeys((*roles_of(profile, host), *present.get(host, ()))):
             found[f"role_{role}"] = (*found.get(f"role_{role}", ()), host)
     return found
 

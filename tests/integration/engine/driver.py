@@ -30,7 +30,7 @@ def main() -> None:
     steps.obtain_releases = lambda run, sources: steps.name_releases(run.profile)
     pipeline.Verification = lambda *arguments: MagicMock()
     if connection == "local":
-        steps.connect = lambda run: memory.budgets(run.profile)
+        steps.connect = lambda run: steps.Hosts(memory.budgets(run.profile))
         steps.connection.lost = lambda run, targets, environment: []
         build = inventory.build
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.engine import connection
 from provisioner.engine.connection import Contact, Target, _explain, connect, write_ssh_config
+from provisioner.engine.declaration import Declaration
 from provisioner.engine.workspace import Run
 from provisioner.errors import ExitCode
 
@@ -100,6 +102,21 @@ def test_what_a_log_in_shell_says_is_no_answer(
     contact = first_contact(f'{greeting}; eval "$command"')
     assert contact.error is None
     assert contact.system == platform.freedesktop_os_release()["PRETTY_NAME"]
+    assert contact.memory_megabytes > 0
+
+
+def test_what_an_apply_recorded_is_read(
+    first_contact: Callable[[str], Contact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = tmp_path / "declared.json"
+    monkeypatch.setattr(
+        connection, "_PROBE", connection._PROBE.replace(connection._LEFT_BY_APPLY, str(recorded))
+    )
+    contact = first_contact('eval "$command"')
+    assert (contact.deployed, contact.declared) == (False, Declaration())
+    recorded.write_text('{\n"roles": ["base"],\n"retired": {"roles": ["coturn"]}\n}\n')
+    contact = first_contact('eval "$command"')
+    assert (contact.deployed, contact.declared) == (True, Declaration(("base",), ("coturn",)))
     assert contact.memory_megabytes > 0
 
 
