@@ -97,7 +97,7 @@ def check(profile: Profile) -> Iterator[Finding]:
         yield from _check_managed(service, known, path)
         yield from _check_secrets(service, known, path)
         if profile.sovereignty.level != "none":
-            yield from _check_calls(service, known, path, profile.sovereignty.level)
+            yield from _check_calls(profile, service, known, path)
 
 
 def _check_managed(service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
@@ -128,7 +128,8 @@ def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator
             yield Finding((*path, "secret_settings", key), f"{name} is a secret of the deployment itself")
 
 
-def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
+def _check_calls(profile: Profile, service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
+    level = profile.sovereignty.level
     calling: list[ValuePath] = [
         (*path, group, key) for group, key, value in switches.given(service) if known.calls(key, value)
     ]
@@ -140,7 +141,7 @@ def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -
         ]
     if service.app == "jitsi":
         calling += [(*path, "settings", *found) for found in browser_settings.switches(service.settings)]
-        yield from _check_browsers(service, known, path, level)
+        yield from _check_browsers(profile, service, known, path)
     for place in calling:
         yield Finding(
             place,
@@ -151,13 +152,16 @@ def _check_calls(service: Service, known: _Known, path: ValuePath, level: str) -
         )
 
 
-def _check_browsers(service: JitsiService, known: _Known, path: ValuePath, level: str) -> Iterator[Finding]:
-    own = frozenset({service.hostname, media.turn_hostname(service)})
+def _check_browsers(
+    profile: Profile, service: JitsiService, known: _Known, path: ValuePath
+) -> Iterator[Finding]:
+    own = frozenset({service.hostname, media.turn_hostname(profile, service)})
     free = {key: value for key, value in service.settings.items() if key not in known.managed}
     for found, host in browser_settings.hosts(free, own):
         yield Finding(
             (*path, "settings", *found),
-            f"leads browsers to {host}, which is no name of these meetings, and sovereignty.level is {level}",
+            f"leads browsers to {host}, which is no name of these meetings, and sovereignty.level is "
+            f"{profile.sovereignty.level}",
             "Remove it, if nobody needs it.",
             Severity.WARNING,
             because=(("sovereignty", "level"),),
