@@ -109,7 +109,7 @@ PORTAL_PROMISES: tuple[Promise[PortalTarget], ...] = (
     Promise(
         "PORTAL-PAGE",
         "The portal leads to every service and duty in every language, and loads nothing from elsewhere",
-        "200 for each language, with its lang; links to services, languages and portal.links; no script, nothing foreign",
+        "200 for each language, with its lang; links to services, languages, portal.links; no script, nothing foreign",
         "Run apply; it writes the pages anew.",
         check_page,
     ),
