@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 
+from provisioner.profile import licence
 from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
@@ -34,7 +35,10 @@ def _check_chat(profile: Profile) -> Iterator[Finding]:
         return
     path: ValuePath = ("services", "chat")
     if service.license_file:
-        yield from filter(None, [_read((*path, "license_file"), service.license_file)[1]])
+        content, finding = _read((*path, "license_file"), service.license_file)
+        yield from filter(None, [finding])
+        if content is not None:
+            yield from licence.check(content, profile, dt.datetime.now(dt.UTC))
     for name, plugin in service.plugins.items():
         place = (*path, "plugins", name, "archive_file")
         yield from filter(None, [_read(place, plugin.archive_file)[1]])
