@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from provisioner.profile import browser_settings, media, switches
 from provisioner.profile.finding import Finding
@@ -20,20 +20,22 @@ class _Known:
     Attributes:
         name: The application, for messages.
         managed: Those that follow from the profile, the host or the secrets.
-        calling: With these the application calls its vendor or others by itself.
+        calling: Switched on, these let the application call its vendor or others by itself.
         calling_apps: The same of its apps.
-        is_on: How the application reads the value of a switch.
+        quiet: Mattermost's switches that let it call with any value but this.
     """
 
     name: str
     managed: frozenset[str]
     calling: frozenset[str]
     calling_apps: frozenset[str] = frozenset()
-    is_on: Callable[[object], bool] = bool
+    quiet: Mapping[str, bool] = field(default_factory=dict)
 
     def calls(self, key: str, value: object) -> bool:
         """Tell whether the application calls somebody by itself with this value."""
-        return key in self.calling and self.is_on(value)
+        if key in self.quiet:
+            return switches.mattermost(value) is not self.quiet[key]
+        return key in self.calling and bool(value)
 
 
 _NEXTCLOUD_MANAGED = """
@@ -55,12 +57,16 @@ SqlSettings.DriverName TeamSettings.EnableOpenServer TeamSettings.SiteName
 """
 # Read in the server's source: security_update_check.go, server.go (Sentry), product_notices.go, push_notification.go,
 # oembed/, and the defaults in server/public/model/config.go.
-_MATTERMOST_CALLING = """
+_MATTERMOST_OFF = """
 AnnouncementSettings.AdminNoticesEnabled AnnouncementSettings.UserNoticesEnabled EmailSettings.SendPushNotifications
-GoogleSettings.Enable LogSettings.EnableDiagnostics LogSettings.EnableSentry Office365Settings.Enable
-PluginSettings.EnableMarketplace PluginSettings.EnableRemoteMarketplace ServiceSettings.EnableGifPicker
-ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
+ImageProxySettings.Enable LogSettings.EnableDiagnostics LogSettings.EnableSentry
+PluginSettings.AutomaticPrepackagedPlugins PluginSettings.EnableMarketplace PluginSettings.EnableRemoteMarketplace
+ServiceSettings.EnableGifPicker ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
 """
+#: What keeps Mattermost quiet: the role sets just this.
+MATTERMOST_QUIET = {**dict.fromkeys(_MATTERMOST_OFF.split(), False), "CloudSettings.Disable": True}
+# Off by themselves.
+_MATTERMOST_CALLING = "GoogleSettings.Enable Office365Settings.Enable"
 # What sovstack's own config.js says: where the parts are, who may come in, and that nobody else is asked.
 _JITSI_MANAGED = "anonymousdomain bosh focusUserJid hosts serviceUrl tokenAuthUrl websocket"
 _KNOWN = {
@@ -73,12 +79,13 @@ _KNOWN = {
     "mattermost": _Known(
         "Mattermost",
         frozenset(_MATTERMOST_MANAGED.split()),
-        frozenset(_MATTERMOST_CALLING.split()),
-        is_on=switches.may_be_on,
+        frozenset(),
+        quiet=MATTERMOST_QUIET | dict.fromkeys(_MATTERMOST_CALLING.split(), False),
     ),
     "jitsi": _Known("Jitsi Meet", frozenset(_JITSI_MANAGED.split()), frozenset()),
 }
 _SECRET_SETTING = re.compile(r"(?:pass(?:word|wd)?|secret|salt|token|key)\Z", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"://[^\s/:@]*:[^\s/@]+@")
 _GENERATED_SECRETS = frozenset(
     [
         *("nextcloud_admin_password", "mattermost_admin_password"),
@@ -113,7 +120,7 @@ def _check_managed(service: Service, known: _Known, path: ValuePath) -> Iterator
 
 def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
     for key, value in service.settings.items():
-        if key not in known.managed and value and _SECRET_SETTING.search(key):
+        if key not in known.managed and ((value and _SECRET_SETTING.search(key)) or _holds_password(value)):
             yield Finding(
                 (*path, "settings", key),
                 "looks like a secret, and whoever may read the profile reads it",
@@ -126,6 +133,15 @@ def _check_secrets(service: Service, known: _Known, path: ValuePath) -> Iterator
     for key, name in service.secret_settings.items():
         if name in _GENERATED_SECRETS:
             yield Finding((*path, "secret_settings", key), f"{name} is a secret of the deployment itself")
+
+
+def _holds_password(value: object) -> bool:
+    """Tell whether a URL with a password in it stands anywhere in a value."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_password, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_password, value))
+    return isinstance(value, str) and _PASSWORD_IN_URL.search(value) is not None
 
 
 def _check_calls(profile: Profile, service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
