@@ -35,6 +35,7 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         "mattermost_admin_email": organisation.contact,
         "mattermost_admin_password": secret("mattermost_admin_password"),
         "mattermost_site_name": service.site_name or (organisation.name if fits else "Mattermost"),
+        "mattermost_links": _links(profile),
         "mattermost_default_language": _locale(organisation.language),
         "mattermost_data_dir": service.data_directory,
         "mattermost_upload_limit": service.upload_limit,
@@ -70,6 +71,13 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         "mattermost_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
         **platform.database(profile, "mattermost"),
     }
+
+
+def _links(profile: Profile) -> dict[str, str]:
+    """Return the organisation's pages that Mattermost's own links lead to."""
+    links = profile.portal.links if profile.portal else None
+    pages = {"about": links.imprint, "privacy": links.privacy} if links else {}
+    return {name: address for name, address in pages.items() if address}
 
 
 def _locale(language: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,7 +90,7 @@ def test_listens_on_loopback_only(host: Host, record_property: Callable[[str, ob
 
 @pytest.mark.check(
     id="MM-QUIET",
-    title="Everything in Mattermost that calls somebody on its own is off",
+    title="Everything in Mattermost that calls somebody on its own is off, and its pages lead to none of the vendor's",
     grade="observed on host",
     remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
 )
@@ -97,6 +98,11 @@ def test_lockdown(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
     own = {**deployment["mattermost_settings"], **deployment["mattermost_secret_settings"]}
     wanted = {name: value for name, value in QUIET_SETTINGS.items() if name not in own}
     assert {name: settings.get(name) for name in wanted} == wanted
+    links = {name: value for name, value in settings.items() if re.match(r"SupportSettings\.\w+Link$", name)}
+    assert {"SupportSettings.HelpLink", "SupportSettings.TermsOfServiceLink"} <= links.keys()
+    assert not {
+        name: value for name, value in links.items() if "mattermost.com" in str(value) and name not in own
+    }
 
 
 @pytest.mark.check(
