@@ -27,8 +27,9 @@ PATHS = (
 
 # Requests that fail without a harm, with a canary where tokens are.
 _FAIL = """
-import glob, http.client, json, secrets, ssl
+import glob, http.client, json, os, secrets, ssl
 
+ends = {path: os.path.getsize(path) for path in glob.glob("/var/log/nginx/*.log")}
 canary, statuses = secrets.token_hex(16), {}
 for path, length in (("/xmpp-websocket", 2**40), ("/http-bind", 2**40), ("/libs/absent.js", 0)):
     connection = http.client.HTTPSConnection(NAME, timeout=20, context=ssl.create_default_context())
@@ -38,8 +39,13 @@ for path, length in (("/xmpp-websocket", 2**40), ("/http-bind", 2**40), ("/libs/
     connection.endheaders()
     statuses[path] = connection.getresponse().status
     connection.close()
-logs = glob.glob("/var/log/nginx/*.log")
-print(json.dumps([statuses, [path for path in logs if canary in open(path, errors="replace").read()]]))
+
+def written(path):
+    with open(path, errors="replace") as log:
+        log.seek(ends[path])
+        return log.read()
+
+print(json.dumps([statuses, [path for path in ends if canary in written(path)]]))
 """
 
 Page = tuple[int, dict[str, str], str]
