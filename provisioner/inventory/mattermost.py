@@ -7,8 +7,9 @@ from typing import Any
 from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import content_of, secret
-from provisioner.profile import values
+from provisioner.profile import settings, values
 from provisioner.profile.model import Profile
+from provisioner.profile.platform import links
 from provisioner.profile.services import MattermostService
 
 #: Mattermost's languages, by ISO 639-1, as its locales are named (server/i18n).
@@ -69,14 +70,22 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         ],
         "mattermost_settings": dict(service.settings),
         "mattermost_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
+        "mattermost_peers": _peers(profile, service),
+        "mattermost_calls_out": settings.calls_out(service),
         **platform.database(profile, "mattermost"),
     }
 
 
+def _peers(profile: Profile, service: MattermostService) -> list[str]:
+    """Return the addresses that the server talks to: its own, by which it finds its site, and the database's."""
+    servers = [link.server for link in links(profile) if (link.part, link.app) == ("database", service.app)]
+    return [profile.hosts[name].address for name in (profile.host_of(service), *servers)]
+
+
 def _links(profile: Profile) -> dict[str, str]:
     """Return the organisation's pages that Mattermost's own links lead to."""
-    links = profile.portal.links if profile.portal else None
-    pages = {"about": links.imprint, "privacy": links.privacy} if links else {}
+    own = profile.portal.links if profile.portal else None
+    pages = {"about": own.imprint, "privacy": own.privacy} if own else {}
     return {name: address for name, address in pages.items() if address}
 
 

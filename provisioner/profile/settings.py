@@ -10,7 +10,7 @@ from provisioner.profile import browser_settings, media, switches
 from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
-from provisioner.profile.services import JitsiService, Service
+from provisioner.profile.services import JitsiService, MattermostService, Service
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,21 @@ _MATTERMOST_OFF = """
 AnnouncementSettings.AdminNoticesEnabled AnnouncementSettings.UserNoticesEnabled EmailSettings.SendPushNotifications
 ImageProxySettings.Enable LogSettings.EnableDiagnostics LogSettings.EnableSentry
 PluginSettings.AutomaticPrepackagedPlugins PluginSettings.EnableMarketplace PluginSettings.EnableRemoteMarketplace
-ServiceSettings.EnableGifPicker ServiceSettings.EnableLinkPreviews ServiceSettings.EnableSecurityFixAlert
+ServiceSettings.EnableCommands ServiceSettings.EnableGifPicker ServiceSettings.EnableLinkPreviews
+ServiceSettings.EnableOutgoingWebhooks ServiceSettings.EnableSecurityFixAlert
 """
 #: What keeps Mattermost quiet: the role sets just this.
 MATTERMOST_QUIET = {**dict.fromkeys(_MATTERMOST_OFF.split(), False), "CloudSettings.Disable": True}
 # Off by themselves.
 _MATTERMOST_CALLING = "GoogleSettings.Enable Office365Settings.Enable"
+# With these it needs a server of the organisation's own, or is reached by one.
+_MATTERMOST_MEETING = """
+ClusterSettings.Enable ElasticsearchSettings.EnableIndexing ElasticsearchSettings.EnableSearching
+EmailSettings.SendEmailNotifications EmailSettings.SMTPServer FileSettings.DedicatedExportStore GitLabSettings.Enable
+LdapSettings.Enable LdapSettings.EnableSync LogSettings.AdvancedLoggingJSON MessageExportSettings.EnableExport
+MetricsSettings.Enable OpenIdSettings.Enable SamlSettings.Enable SqlSettings.DataSourceReplicas
+SqlSettings.DataSourceSearchReplicas
+"""
 # What sovstack's own config.js says: where the parts are, who may come in, and that nobody else is asked.
 _JITSI_MANAGED = "anonymousdomain bosh focusUserJid hosts serviceUrl tokenAuthUrl websocket"
 _KNOWN = {
@@ -105,6 +114,15 @@ def check(profile: Profile) -> Iterator[Finding]:
         yield from _check_secrets(service, known, path)
         if profile.sovereignty.level != "none":
             yield from _check_calls(profile, service, known, path)
+
+
+def calls_out(service: MattermostService) -> bool:
+    """Tell whether a setting or a plugin needs others than the server's own host and database."""
+    known, meeting = _KNOWN[service.app], _MATTERMOST_MEETING.split()
+    return bool(service.plugins) or any(
+        known.calls(key, value) or (key in meeting and switches.may_be_on(value))
+        for _, key, value in switches.given(service)
+    )
 
 
 def _check_managed(service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:

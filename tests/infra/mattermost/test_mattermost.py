@@ -21,6 +21,27 @@ QUIET_SETTINGS = yaml.safe_load(_VARIABLES.read_text())["__mattermost_quiet_sett
     "PluginSettings.EnableUploads": False
 }
 
+# An address that nobody has (RFC 5737).
+OTHER = "192.0.2.77"
+# Runs on the host, as one of the server's processes, with `group` and `addresses`; what is refused leaves no host.
+_SEND = """
+import errno, json, pathlib, socket
+
+mounts = map(str.split, pathlib.Path("/proc/mounts").read_text().splitlines())
+root = next(mount[1] for mount in mounts if mount[2] == "cgroup2")
+pathlib.Path(f"{root}{group}/cgroup.procs").write_text("0")
+
+def send(address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.socket(family, socket.SOCK_DGRAM).sendto(b"", (address, 9))
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return ""
+
+print(json.dumps([send(address) for address in addresses]))
+"""
+
 
 def mmctl(host: Host, arguments: str) -> Any:
     """What a command of Mattermost prints as JSON."""
@@ -103,6 +124,33 @@ def test_lockdown(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
     assert not {
         name: value for name, value in links.items() if "mattermost.com" in str(value) and name not in own
     }
+
+
+@pytest.mark.check(
+    id="MM-EGRESS",
+    title="Mattermost reaches its own host and its database, and nobody else",
+    grade="observed on host",
+    remedy="Run apply: it writes the unit. Its firewall needs a kernel with BPF for control groups.",
+    unit="mattermost.service",
+)
+def test_reaches_nobody_else(
+    host: Host,
+    deployment: dict[str, Any],
+    run_python: Callable[..., Any],
+    not_applicable: Callable[[str], NoReturn],
+) -> None:
+    if deployment["mattermost_calls_out"]:
+        not_applicable("the profile has settings or plugins that need others")
+    told = host.check_output("systemctl show --property IPAddressDeny --value mattermost.service")
+    assert set(told.split()) == {"0.0.0.0/0", "::/0"}
+    group = host.check_output("systemctl show --property ControlGroup --value mattermost.service")
+    failed = run_python(_SEND, group=group, addresses=[OTHER, "127.0.0.1", *deployment["mattermost_peers"]])
+    if failed[0] != "EPERM" and host.run("systemd-detect-virt --container").succeeded:
+        not_applicable(
+            "this host is a container that may not load BPF programs, which the unit's firewall is made of"
+        )
+    assert failed[0] == "EPERM", f"a process of the unit sent to {OTHER}: {failed[0] or 'it left'}"
+    assert "EPERM" not in failed[1:], failed
 
 
 @pytest.mark.check(
