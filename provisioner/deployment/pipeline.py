@@ -47,6 +47,7 @@ def apply(reading: ProfileReading, observe: Observer, options: Options = _DEFAUL
     transport = choose_transport(options.transport)
     with Session(reading, "apply", observe) as session:
         vault = steps.ensure_secrets(session)
+        steps.tell_calls(session)
         with steps.started(session, "site", vault, transport) as playbook:
             releases = steps.obtain_releases(session, _sources(reading, options))
             hosts = steps.connect(session)
@@ -67,6 +68,7 @@ def plan(reading: ProfileReading, observe: Observer, options: Options = _DEFAULT
     transport = choose_transport(options.transport)
     with Session(reading, "plan", observe) as session:
         vault = steps.ensure_secrets(session)
+        steps.tell_calls(session)
         with steps.started(session, "site", vault, transport, check=True) as playbook:
             releases = steps.obtain_releases(session, _sources(reading, options))
             hosts = steps.connect(session)
@@ -80,6 +82,7 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
     """Test the deployment as it is, inside and from outside, and return the report. Raises as ``apply``."""
     with Session(reading, "verify", observe) as session:
         vault = steps.ensure_secrets(session)
+        steps.tell_calls(session)
         hosts = steps.connect(session, to_verify=True)
         inventory = steps.write_inventory(session, steps.name_releases(session.profile), hosts.budgets)
         for release in installed_releases(session.workspace, session.profile):

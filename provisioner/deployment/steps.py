@@ -20,7 +20,7 @@ from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
 from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, VerificationFailed
 from provisioner.inventory import Inventory, ReleaseRef
-from provisioner.profile import Profile, memory, secrets
+from provisioner.profile import Profile, memory, secrets, settings
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
 from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
 from provisioner.reporting.report import Failure, Gate, ReleaseRecord, last_lines
@@ -92,6 +92,14 @@ def targets(profile: Profile) -> list[Target]:
         )
         for name, host in profile.hosts.items()
     ]
+
+
+def tell_calls(session: Session) -> None:
+    """Tell what the profile lets call the vendor or others, and why."""
+    for purpose, service in session.profile.services.placed():
+        for call in settings.calls(session.profile, service):
+            reason = call.reason or "no reason is given, and sovereignty.level asks for none"
+            session.note(f"services.{purpose}: {call.name} {call.what}: {reason}")
 
 
 def recorded_keys(profile: Profile, folder: Path) -> Mapping[str, Sequence[str]]:

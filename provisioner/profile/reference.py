@@ -32,7 +32,8 @@ _SOVEREIGNTY = """\
 ## Sovereignty
 
 `sovereignty.level` is held against each host's `provider` and `location`, and against resolvers, time servers
-and the certificate authority. It is about what the profile declares; what a host shows is another matter.
+and the certificate authority; and a setting or app that calls others needs a reason (`services.*.reasons`). It
+is about what the profile declares; what a host shows is another matter.
 
 | level | provider | location |
 |---|---|---|

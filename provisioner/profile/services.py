@@ -51,6 +51,14 @@ class Application(Part):
         description="Release, as `sovstack releases list` shows it; otherwise the catalogue's default.",
     )
 
+    reasons: Mapping[Text, Text] = Field(
+        default_factory=dict,
+        description=(
+            "Why the vendor or others may be called, by the name of the setting or app that does it. Unless "
+            "`sovereignty.level` is `none`, one without a reason is an error; reports show the reasons."
+        ),
+    )
+
     @property
     def archive_edition(self) -> str | None:
         """Which of the catalogue's editions is installed; None for the only one."""

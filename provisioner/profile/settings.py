@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from provisioner.profile import browser_settings, media, switches
-from provisioner.profile.finding import Finding
+from provisioner.profile.finding import Finding, suggest
 from provisioner.profile.model import Profile
-from provisioner.profile.problem import Severity, ValuePath
-from provisioner.profile.services import JitsiService, MattermostService, Service
+from provisioner.profile.problem import Severity, ValuePath, dotted
+from provisioner.profile.services import JitsiService, MattermostService, NextcloudService, Service
 
 
 @dataclass(frozen=True)
@@ -113,13 +114,54 @@ def check(profile: Profile) -> Iterator[Finding]:
         yield from _check_managed(service, known, path)
         yield from _check_secrets(service, known, path)
         if profile.sovereignty.level != "none":
-            yield from _check_calls(profile, service, known, path)
+            yield from _check_calls(profile, service, path)
+        yield from _check_reasons(profile, service, known, path)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What has an application, or the browsers of those who use it, call its vendor or others.
+
+    Attributes:
+        name: The setting or app.
+        place: Where it stands in the service.
+        what: What it does.
+        reason: Why it is there all the same; empty where the profile does not say.
+    """
+
+    name: str
+    place: ValuePath
+    what: str
+    reason: str
+
+
+def calls(profile: Profile, service: Service) -> Iterator[Call]:
+    """Return what the profile turns on that calls others."""
+    known = _KNOWN[service.app]
+    what = f"makes {known.name} call its vendor or others"
+    for group, key, value in switches.given(service):
+        if known.calls(key, value):
+            yield Call(key, (group, key), what, service.reasons.get(key, ""))
+    if isinstance(service, NextcloudService):
+        for index, app in enumerate(service.apps_enabled):
+            if app in known.calling_apps:
+                yield Call(app, ("apps_enabled", index), what, service.reasons.get(app, ""))
+    if isinstance(service, JitsiService):
+        own = frozenset({service.hostname, media.turn_hostname(profile, service)})
+        free = {key: value for key, value in service.settings.items() if key not in known.managed}
+        leads = "leads browsers to {}, which is no name of these meetings"
+        found = [(path, what) for path in browser_settings.switches(service.settings)]
+        found += [(path, leads.format(host)) for path, host in browser_settings.hosts(free, own)]
+        for path, does in found:
+            name = dotted(tuple(takewhile(lambda part: isinstance(part, str), path)))
+            reason = service.reasons.get(name) or service.reasons.get(str(path[0]), "")
+            yield Call(name, ("settings", *path), does, reason)
 
 
 def calls_out(service: MattermostService) -> bool:
     """Tell whether a setting or a plugin needs others than the server's own host and database."""
     known, meeting = _KNOWN[service.app], _MATTERMOST_MEETING.split()
-    return bool(service.plugins) or any(
+    return bool(service.plugins or service.reasons) or any(
         known.calls(key, value) or (key in meeting and switches.may_be_on(value))
         for _, key, value in switches.given(service)
     )
@@ -162,41 +204,34 @@ def _holds_password(value: object) -> bool:
     return isinstance(value, str) and _PASSWORD_IN_URL.search(value) is not None
 
 
-def _check_calls(profile: Profile, service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
+def _check_calls(profile: Profile, service: Service, path: ValuePath) -> Iterator[Finding]:
     level = profile.sovereignty.level
-    calling: list[ValuePath] = [
-        (*path, group, key) for group, key, value in switches.given(service) if known.calls(key, value)
-    ]
-    if service.app == "nextcloud":
-        calling += [
-            (*path, "apps_enabled", index)
-            for index, app in enumerate(service.apps_enabled)
-            if app in known.calling_apps
-        ]
-    if service.app == "jitsi":
-        calling += [(*path, "settings", *found) for found in browser_settings.switches(service.settings)]
-        yield from _check_browsers(profile, service, known, path)
-    for place in calling:
+    for call in calls(profile, service):
         yield Finding(
-            place,
-            f"makes {known.name} call its vendor or others, and sovereignty.level is {level}",
-            "Remove it, if nobody needs it.",
-            Severity.WARNING,
-            because=(("sovereignty", "level"),),
+            (*path, *call.place),
+            f"{call.what}; the reason given is: {call.reason}"
+            if call.reason
+            else f"{call.what}, sovereignty.level is {level}, and no reason is given",
+            ""
+            if call.reason
+            else f"Remove it, or say why it is needed: {dotted((*path, 'reasons'))}: {{ {call.name}: ... }}.",
+            Severity.WARNING if call.reason else Severity.ERROR,
+            because=(("sovereignty", "level"), (*path, "reasons")),
         )
 
 
-def _check_browsers(
-    profile: Profile, service: JitsiService, known: _Known, path: ValuePath
-) -> Iterator[Finding]:
-    own = frozenset({service.hostname, media.turn_hostname(profile, service)})
-    free = {key: value for key, value in service.settings.items() if key not in known.managed}
-    for found, host in browser_settings.hosts(free, own):
+def _check_reasons(profile: Profile, service: Service, known: _Known, path: ValuePath) -> Iterator[Finding]:
+    """Every reason is one for something that is there; whether a setting that nobody knows calls is not judged."""
+    found = list(calls(profile, service))
+    calling = {call.name for call in found} | {str(call.place[1]) for call in found}
+    quiet = known.calling | known.calling_apps | known.quiet.keys()
+    there = {key for _, key, _ in switches.given(service)} - quiet | calling
+    for name in sorted(service.reasons.keys() - there):
         yield Finding(
-            (*path, "settings", *found),
-            f"leads browsers to {host}, which is no name of these meetings, and sovereignty.level is "
-            f"{profile.sovereignty.level}",
-            "Remove it, if nobody needs it.",
+            (*path, "reasons", name),
+            f"is a reason for something that does not make {known.name} call others here",
+            suggest(name, there - service.reasons.keys()) or "Remove it.",
             Severity.WARNING,
-            because=(("sovereignty", "level"),),
+            because=((*path, "settings"), (*path, "secret_settings"), (*path, "apps_enabled")),
+            at_key=True,
         )

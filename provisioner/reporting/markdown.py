@@ -70,6 +70,8 @@ def _lines(report: RunReport) -> Iterator[str]:
     yield from _failures(report)
     yield from _changes(report)
     yield from _checks(report)
+    if report.notes:
+        yield from ("", "## Notes", "", *(f"- {_cell(note)}" for note in report.notes))
     yield from _table("Versions", ("part", "version"), list(report.versions.items()))
 
 

@@ -91,7 +91,7 @@ def test_settings(config: dict[str, Any], deployment: dict[str, Any]) -> None:
     id="MEET-QUIET",
     title="Jitsi Meet's pages fetch nothing from others and lead to none of upstream's sites",
     grade="observed on host",
-    remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
+    remedy="Run apply. What is to be on belongs into the profile's settings, and why under reasons.",
 )
 def test_lockdown(config: dict[str, Any], deployment: dict[str, Any], pages: dict[str, Page]) -> None:
     wanted = {

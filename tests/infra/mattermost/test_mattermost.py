@@ -113,7 +113,7 @@ def test_listens_on_loopback_only(host: Host, record_property: Callable[[str, ob
     id="MM-QUIET",
     title="Everything in Mattermost that calls somebody on its own is off, and its pages lead to none of the vendor's",
     grade="observed on host",
-    remedy="Run apply. What is to be on belongs into the profile's settings, with a reason.",
+    remedy="Run apply. What is to be on belongs into the profile's settings, and why under reasons.",
 )
 def test_lockdown(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
     own = {**deployment["mattermost_settings"], **deployment["mattermost_secret_settings"]}

@@ -186,7 +186,7 @@ def test_jobs_are_shut_in(
     id="NC-QUIET",
     title="Everything in Nextcloud that calls somebody on its own is off",
     grade="observed on host",
-    remedy="Run apply. An app that was enabled on purpose belongs into the profile's settings.",
+    remedy="Run apply. What is to be on belongs into the profile's settings or apps_enabled, and why under reasons.",
 )
 def test_lockdown(configuration: dict[str, Any], deployment: dict[str, Any]) -> None:
     system, apps = configuration["system"], configuration["apps"]

@@ -40,6 +40,7 @@ services:
     host: main
     version: 34.0.1
     data_directory: /srv/files
+    reasons: {a: why}
     maintenance_window_start: 1
     trashbin_days: 1
     activity_days: 1
@@ -56,6 +57,7 @@ services:
     host: main
     version: 11.7.9
     edition: team
+    reasons: {ServiceSettings.SiteURL: why}
     license_file: licence
     site_name: Praat
     data_directory: /srv/chat
@@ -78,6 +80,7 @@ services:
     hostname: meet.zonnedael.example
     host: main
     version: 2.0.11031
+    reasons: {a: why}
     videobridges: [main]
     media_port: 10000
     turn: {host: main, hostname: turn.zonnedael.example, tls_port: 5349}
