@@ -1,6 +1,6 @@
 """What the edition of an application allows: Mattermost's are held against users, single sign-on and licence.
 
-What an edition is limited to is the vendor's, and changes: the number of users is in the catalogue, by release.
+What an edition is limited to is the vendor's, and changes: the catalogue has it, by release.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from provisioner.profile.finding import Finding
 from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
 from provisioner.profile.services import MattermostService
-from provisioner.releases.catalogue import Catalogue
+from provisioner.releases.catalogue import Catalogue, Release
 
 _CHAT: ValuePath = ("services", "chat")
 _EDITION: ValuePath = (*_CHAT, "edition")
+_VERSION: ValuePath = (*_CHAT, "version")
 _USERS: ValuePath = ("organisation", "users")
 _LICENSED = ("professional", "enterprise", "enterprise-advanced")
 _LICENCE = "a licence (`edition: professional` and `license_file`)"
@@ -34,7 +35,6 @@ _LICENSED_SETTINGS = (
     "MetricsSettings.Enable",
     "ServiceSettings.EnforceMultifactorAuthentication",
 )
-_ENTRY_USERS = 50
 
 
 def check(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
@@ -43,12 +43,16 @@ def check(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
     if service is None:
         return
     yield from _check_licence(service)
-    yield from _check_users(profile, service, catalogue)
+    try:
+        release = catalogue.release(service.app, service.version, service.archive_edition)
+    except UsageError:
+        return  # check_releases says so
     if service.edition == "team":
-        yield from _check_sign_on(service)
+        yield from _check_users(profile, release)
+        yield from _check_sign_on(service, release)
         yield from _check_features(service)
     if service.edition == "entry":
-        yield from _check_entry(profile)
+        yield from _check_entry(profile, release)
 
 
 def _check_licence(service: MattermostService) -> Iterator[Finding]:
@@ -73,18 +77,13 @@ def _check_licence(service: MattermostService) -> Iterator[Finding]:
         )
 
 
-def _check_users(profile: Profile, service: MattermostService, catalogue: Catalogue) -> Iterator[Finding]:
+def _check_users(profile: Profile, release: Release) -> Iterator[Finding]:
     """Team Edition bears the users that are declared.
 
     The server warns its administrators from the one number on, and lets nobody be added or activated beyond the other
     (``server/channels/app/limits.go``: ``maxUsersLimit``, ``maxUsersHardLimit``, for servers without a licence).
     """
-    if service.edition != "team":
-        return
-    try:
-        limit = catalogue.release(service.app, service.version, service.archive_edition).unlicensed_users
-    except UsageError:
-        return  # check_releases says so
+    limit = release.unlicensed_users
     users = profile.organisation.users
     if limit is None or users < (limit.warns_from or limit.most + 1):
         return
@@ -94,7 +93,7 @@ def _check_users(profile: Profile, service: MattermostService, catalogue: Catalo
             _EDITION,
             f"Team Edition takes at most {limit.most} active users, and organisation.users is {users}",
             f"There are three ways: {ways}.",
-            because=(_USERS, (*_CHAT, "version")),
+            because=(_USERS, _VERSION),
         )
     else:
         yield Finding(
@@ -103,23 +102,20 @@ def _check_users(profile: Profile, service: MattermostService, catalogue: Catalo
             f"{limit.most}; organisation.users is {users}",
             f"Think in time of {ways}.",
             Severity.WARNING,
-            because=(_USERS, (*_CHAT, "version")),
+            because=(_USERS, _VERSION),
         )
 
 
-def _check_sign_on(service: MattermostService) -> Iterator[Finding]:
-    """Single sign-on is wanted only of an edition that has it.
-
-    Team Edition has none since v11: GitLab's moved to Professional (mattermost#33848, and
-    ``server/config/client.go``, which offers it with ``license.Features.OpenId`` only); the others never were in it.
-    """
+def _check_sign_on(service: MattermostService, release: Release) -> Iterator[Finding]:
+    """Single sign-on is wanted only of an edition that has it."""
     for group, name, value in switches.given(service):
-        if name in _SIGN_ON_SETTINGS and switches.may_be_on(value):
+        free = name.partition("Settings.")[0] in release.free_sign_on
+        if name in _SIGN_ON_SETTINGS and not free and switches.may_be_on(value):
             yield Finding(
                 (*_CHAT, group, name),
-                "asks for single sign-on, which Team Edition does not have",
+                f"asks for single sign-on, which Team Edition {release.version} does not have",
                 f"There are three ways: {_LICENCE}, another chat application, or accounts of Mattermost's own.",
-                because=(_EDITION,),
+                because=(_EDITION, _VERSION),
                 at_key=True,
             )
 
@@ -143,22 +139,27 @@ def _check_features(service: MattermostService) -> Iterator[Finding]:
             )
 
 
-def _check_entry(profile: Profile) -> Iterator[Finding]:
-    """Entry is told for what it is: a way to try the licensed editions.
-
-    The vendor shows the last 10,000 messages only, means it for less than 50 users
-    (``product-overview/editions-and-offerings.rst`` of its documentation) and keeps older messages in the database.
-    """
-    few = profile.organisation.users < _ENTRY_USERS
+def _check_entry(profile: Profile, release: Release) -> Iterator[Finding]:
+    """Entry is told for what it is: a way to try the licensed editions."""
+    entry, users = release.entry, profile.organisation.users
+    if entry is None:
+        yield Finding(
+            _EDITION,
+            f"{release.version} is from before Entry: without a licence its archive does what Team Edition does",
+            f"Choose a later version, `edition: team`, or {_LICENCE}.",
+            Severity.WARNING,
+            because=(_VERSION,),
+        )
+        return
     crowd = (
-        ""
-        if few
-        else f", and is meant for less than {_ENTRY_USERS} users (organisation.users is {profile.organisation.users})"
+        f", and is meant for less than {entry.users_below} users (organisation.users is {users})"
+        if users >= entry.users_below
+        else ""
     )
     yield Finding(
         _EDITION,
-        f"Entry shows people the last 10,000 messages only{crowd}",
+        f"Entry shows people the last {entry.messages:,} messages only{crowd}",
         f"Choose `edition: team`, or {_LICENCE}.",
         Severity.WARNING,
-        because=(_USERS,),
+        because=(_USERS, _VERSION),
     )

@@ -65,6 +65,14 @@ class UserLimit:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What a server with the licensed features and no licence is good for: messages that it shows, users it is for."""
+
+    messages: int
+    users_below: int
+
+
+@dataclass(frozen=True)
 class Package:
     """A Debian package that a release consists of, besides others: its name, and its own version."""
 
@@ -86,6 +94,8 @@ class Release:
         upgrades_from: Majors that it can follow, besides its own.
         end_of_life: The last day with security updates, where the vendor announced it.
         unlicensed_users: None where users are not limited.
+        free_sign_on: Which kinds of single sign-on the free edition has, as the application names them.
+        entry: None where there is no such thing.
         package: Which part of the release this is; None where the release is one archive.
     """
 
@@ -104,6 +114,8 @@ class Release:
     upgrades_from: frozenset[int]
     end_of_life: date | None
     unlicensed_users: UserLimit | None = None
+    free_sign_on: frozenset[str] = frozenset()
+    entry: Entry | None = None
     package: Package | None = None
 
     @property
@@ -286,5 +298,7 @@ def _release(
         upgrades_from=frozenset(line["upgrades_from"]),
         end_of_life=line.get("end_of_life"),
         unlicensed_users=UserLimit(limit.get("warns_from"), limit["most"]) if limit else None,
+        free_sign_on=frozenset(line.get("free_sign_on", ())),
+        entry=Entry(**line["entry"]) if "entry" in line else None,
         package=package,
     )

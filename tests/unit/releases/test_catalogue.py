@@ -48,7 +48,8 @@ def test_data_has_no_key_that_nobody_reads(path: Path) -> None:
     assert path.stem == data["application"]
     assert set(data) <= {"application", "vendor", "signing_key", "code_signing", "lines", "editions"}
     for line in data["lines"].values():
-        assert set(line) <= {*room.NEEDS, "upgrades_from", "end_of_life", "unlicensed_users"}
+        facts = {"upgrades_from", "end_of_life", "unlicensed_users", "free_sign_on", "entry"}
+        assert set(line) <= {*room.NEEDS, *facts}
     used = set()
     for edition in data["editions"].values():
         assert set(edition) - {"signature"} == {"product", "licence", "archive", "default", "releases"}
