@@ -166,8 +166,8 @@ class Deployment:
         text = (CHECKOUT / "inventories" / self.profile / "profile.yml").read_text()
         return dict(yaml.safe_load(text))
 
-    def write_profile(self, *, without: str = "") -> None:
-        """Write the profile with these machines' addresses and key, ``without`` one of its services."""
+    def write_profile(self, *, without: tuple[str, ...] = ()) -> None:
+        """Write the profile with these machines' addresses and key, ``without`` some of its services."""
         profile = self.template
         for name, machine in self.machines.items():
             host = profile["hosts"][name]
@@ -175,7 +175,8 @@ class Deployment:
             host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
         for service, version in self.versions.items():
             profile["services"][service]["version"] = version
-        profile["services"].pop(without, None)
+        for service in without:
+            del profile["services"][service]
         profile["secrets"] = {"vault_password": {"file": str(self.root / "vault-password")}}
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "profile.yml").write_text(yaml.safe_dump(profile, sort_keys=False))
