@@ -107,6 +107,7 @@ def _media(profile: Profile, service: JitsiService) -> dict[str, Any]:
         "coturn_secret": secret("coturn_secret"),
         "coturn_port": media.TURN_PORT,
         "coturn_tls_port": service.turn.tls_port,
+        "coturn_peer_ports": [service.media_port],
         "coturn_allowed_peers": list(
             dict.fromkeys(address for host in bridges for address in (host.address, *host.public_addresses))
         ),

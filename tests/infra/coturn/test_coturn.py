@@ -61,15 +61,29 @@ def connect(over, address=addresses[0]):
         return TurnClient((address, plain[1]))
     return TurnClient((address, secure[1]), tls=ssl.create_default_context(), name=HOSTNAME)
 """
+# A peer on the host itself stands where somebody else's relay would: elsewhere the firewall lets coturn not go.
+LISTEN = """
+import random
+
+relay_ports = random.sample(range(int(settings["min-port"][0]), int(settings["max-port"][0]) + 1), 20)
+
+def listen(address, ports, patience=5):
+    peer = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(patience)
+    for port in ports:
+        try:
+            peer.bind((address, port))
+        except OSError:
+            continue  # somebody else has it
+        return peer
+"""
 RELAY = """
 def own_peer(own, version):
     for candidate in [*settings.get("allowed-peer-ip", []), own]:
         if (":" in candidate) != (version == 6):
             continue
         try:
-            peer = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
-            peer.bind((candidate, 0))
-            peer.settimeout(5)
+            peer = listen(candidate, relay_ports)
             with connect("udp", own) as client:
                 client.allocate(*good, version=version)
                 if code_of(lambda: client.permit(candidate)) == 0:
@@ -97,6 +111,26 @@ for own in addresses:
         "port": relayed[1], "sender": sender[1], "there": there.decode(), "back": back[1].decode(),
         "said": relayed[0], "outside": public.get(own, own), "browsers": browsers,
     }
+print(json.dumps(answers))
+"""
+LOCAL = """
+others = [port for port in range(20000, 30000) if port not in PEER_PORTS and port < int(settings["min-port"][0])]
+answers = {}
+for own in addresses:
+    if own not in settings.get("allowed-peer-ip", []):
+        continue
+    for kind, ports in ("relay", relay_ports), ("media", PEER_PORTS), ("other", random.sample(others, 20)):
+        if (peer := listen(own, ports, patience=1.5)) is None:
+            continue  # the videobridge has its port
+        with connect("udp", own) as client:
+            client.allocate(*good, version=6 if ":" in own else 4)
+            client.permit(own)
+            client.send(peer.getsockname()[:2], b"there")
+            try:
+                reached = peer.recvfrom(100)[0] == b"there"
+            except TimeoutError:
+                reached = False
+        answers.setdefault(kind, []).append(reached)
 print(json.dumps(answers))
 """
 DENIED = """
@@ -192,7 +226,7 @@ def test_relays(
     record_property: Callable[[str, object], None],
     not_applicable: Callable[[str], NoReturn],
 ) -> None:
-    answers = ask(RELAY, OVER=over)
+    answers = ask(LISTEN + RELAY, OVER=over)
     if not answers:
         not_applicable(
             "this host has no address that coturn relays to; the outside checks use one of another host"
@@ -222,6 +256,25 @@ def test_relays_to_no_private_address(ask: Callable[..., Any], deployment: dict[
     asked = [peer for peer in expected if any((":" in peer) == (":" in answered) for answered in answers)]
     assert answers == {peer: expected[peer] for peer in asked}
     assert not answers.keys().isdisjoint(PUBLIC_PEERS)
+
+
+@pytest.mark.check(
+    id="TURN-LOCAL",
+    title="On its own host coturn reaches the videobridge and relays, and no other service",
+    grade="observed on host",
+    remedy="Run apply: it writes the firewall's rules; `nft list chain inet sovstack_inbound local` shows them.",
+    unit="nftables.service",
+)
+def test_reaches_no_other_port_of_its_own_host(
+    ask: Callable[..., Any], deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+) -> None:
+    answers = ask(LISTEN + LOCAL, PEER_PORTS=deployment["coturn_peer_ports"])
+    if not answers:
+        not_applicable("coturn relays to no address of this host")
+    assert {kind: set(reached) for kind, reached in answers.items()} == {
+        kind: {kind != "other"} for kind in answers
+    }
+    assert {"relay", "other"} <= answers.keys()
 
 
 @pytest.mark.check(
