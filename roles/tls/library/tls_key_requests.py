@@ -41,6 +41,10 @@ options:
     description: Write a self-signed fullchain.pem where there is none, so that a web server can start.
     type: bool
     default: false
+  acme_names:
+    description: Names of the certificates that certbot is to renew; where given, C(retired) says what more it would.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -48,6 +52,7 @@ EXAMPLES = r"""
   tls_key_requests:
     directory: /etc/sovstack/tls
     certificates: [{name: cloud, hostnames: [cloud.zonnedael.example]}]
+    acme_names: []
 """
 
 RETURN = r"""
@@ -62,10 +67,18 @@ requests:
     csr: {description: The request as PEM; empty in check mode when there is no key yet., type: str}
     public_key: {description: The public key as PEM; empty like csr., type: str}
     certificate: {description: Content of fullchain.pem; empty when there is none., type: str}
+retired:
+  description: What is left of certificates that certbot was to renew.
+  returned: with acme_names
+  type: dict
+  contains:
+    paths: {description: "What would renew them, in the order in which to remove it.", type: list, elements: str}
+    client: {description: Whether certbot was there for these alone., type: bool}
 """
 
 _PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\n.*?-----END PUBLIC KEY-----\n", re.DOTALL)
 _CHAIN_ATTRIBUTES = "0:0 0644\n"  # as describe_chain() has them
+_CERTBOT = Path("/etc/letsencrypt")
 _COMMON_NAME_MAX = 64  # characters, RFC 5280 ub-common-name
 
 
@@ -241,6 +254,26 @@ def keep(folder: KeyFolder, *, placeholder: bool) -> tuple[bool, dict[str, objec
     return changed, request, diff
 
 
+def retired(directory: Path, names: list[str]) -> dict[str, object]:
+    """What certbot would renew by the hook in the directory, without the certificates of these names."""
+    hook = directory / "deploy"
+    ours, others = [], []
+    for settings in sorted(_CERTBOT.glob("renewal/*.conf")):
+        calls_hook = re.search(rf"^renew_hook = {re.escape(str(hook))}$", settings.read_text(), re.MULTILINE)
+        (ours if calls_hook else others).append(settings.stem)
+    # Last what this looks at: when the removal is cut off, the next run sees that something is left.
+    paths = [
+        _CERTBOT / part
+        for name in ours
+        if name not in names
+        for part in (f"live/{name}", f"archive/{name}", f"renewal/{name}.conf")
+    ]
+    unused = not names and hook.exists()
+    if unused:
+        paths += [directory / "acme.ini", hook]
+    return {"paths": [str(path) for path in paths], "client": unused and not others}
+
+
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
@@ -248,6 +281,7 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "certificates": {"type": "list", "elements": "dict", "required": True},
             "placeholder": {"type": "bool", "default": False},
+            "acme_names": {"type": "list", "elements": "str"},
         },
         supports_check_mode=True,
     )
@@ -260,10 +294,12 @@ def main() -> None:
         )
         for certificate in module.params["certificates"]
     ]
+    names = module.params["acme_names"]
     module.exit_json(
         changed=any(changed for changed, _, _ in kept),
         requests=[request for _, request, _ in kept],
         diff=[entry for _, _, diff in kept for entry in diff],
+        retired=None if names is None else retired(Path(module.params["directory"]), names),
     )
 
 
