@@ -108,6 +108,7 @@ def _nspawn_command(lab: Lab, number: int, root: Path) -> list[str]:
         f"--network-bridge={lab.bridge}",
         "--resolv-conf=off",
         "--timezone=off",
+        "--system-call-filter=bpf",  # units may say with whom they talk (IPAddressDeny), as on a host of its own
         "--link-journal=no",
         "--console=read-only",
         "--suppress-sync=yes",  # the kernel under a lab machine survives it, so its writes do too
