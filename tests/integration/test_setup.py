@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def setup(checkout: Path) -> subprocess.CompletedProcess[str]:
         check=False,
         env=os.environ | {"PATH": path},
         start_new_session=True,
+        # Tests that run in the background have Ctrl-C ignored, and their children with them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
