@@ -266,8 +266,13 @@ def test_relays_to_no_private_address(ask: Callable[..., Any], deployment: dict[
     unit="nftables.service",
 )
 def test_reaches_no_other_port_of_its_own_host(
-    ask: Callable[..., Any], deployment: dict[str, Any], not_applicable: Callable[[str], NoReturn]
+    host: Host,
+    ask: Callable[..., Any],
+    deployment: dict[str, Any],
+    not_applicable: Callable[[str], NoReturn],
 ) -> None:
+    if host.run("grep --quiet sovstack_inbound /etc/nftables.conf").failed:
+        not_applicable("the role firewall is not applied here")
     answers = ask(LISTEN + LOCAL, PEER_PORTS=deployment["coturn_peer_ports"])
     if not answers:
         not_applicable("coturn relays to no address of this host")
