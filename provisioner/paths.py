@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: File in a release that says that it is a contract double (docs/adr/0013): in its archive, and where it is installed.
+DOUBLE_MARKER = "SOVSTACK-CONTRACT-DOUBLE"
+
 
 def _directory(override: str, xdg: str, fallback: str) -> Path:
     if named := os.environ.get(override):

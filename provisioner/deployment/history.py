@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from provisioner.engine.workspace import Workspace
 from provisioner.errors import UsageError
@@ -10,7 +10,7 @@ from provisioner.inventory import wanted_releases
 from provisioner.profile import Profile
 from provisioner.releases import Catalogue
 from provisioner.reporting import writers
-from provisioner.reporting.report import ReleaseRecord, RunReport
+from provisioner.reporting.report import DOUBLE, UNKNOWN, ReleaseRecord, RunReport
 
 
 def reports(workspace: Workspace) -> Iterator[RunReport]:
@@ -42,10 +42,13 @@ def find(workspace: Workspace, run: str | None) -> RunReport:
     return writers.read(found[0])
 
 
-def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRecord]:
+def installed_releases(
+    workspace: Workspace, profile: Profile, doubles: Collection[str]
+) -> list[ReleaseRecord]:
     """Return what the newest ``apply`` from this computer installed that converged to its end.
 
-    What another computer installed is not known here: its origin is ``unknown``.
+    What another computer installed is not known here: its origin is ``unknown``, unless it is one of the contract
+    ``doubles``, which the hosts tell.
     """
     last: dict[str, ReleaseRecord] = {}
     for report in reports(workspace):
@@ -53,6 +56,16 @@ def installed_releases(workspace: Workspace, profile: Profile) -> list[ReleaseRe
             last = {release.application: release for release in report.releases}
             break
     return [
-        last.get(release.name) or ReleaseRecord(release.name, release.own_version, "unknown", "")
+        _correct(
+            last.get(release.name) or ReleaseRecord(release.name, release.own_version, UNKNOWN, ""),
+            double=release.name in doubles,
+        )
         for release in wanted_releases(profile, Catalogue.load())
     ]
+
+
+def _correct(record: ReleaseRecord, *, double: bool) -> ReleaseRecord:
+    """Return a record that agrees with the hosts, where another computer may have deployed since."""
+    if record.double is double:
+        return record
+    return ReleaseRecord(record.application, record.version, DOUBLE if double else UNKNOWN, "")

@@ -85,7 +85,7 @@ def verify(reading: ProfileReading, observe: Observer, options: Options = _DEFAU
         steps.tell_calls(session)
         hosts = steps.connect(session, to_verify=True)
         inventory = steps.write_inventory(session, steps.name_releases(session.profile), hosts.budgets)
-        for release in installed_releases(session.workspace, session.profile):
+        for release in installed_releases(session.workspace, session.profile, hosts.doubles):
             session.tell(release)
         with Verification(session, inventory, vault, options.level) as verification:
             verification.run()

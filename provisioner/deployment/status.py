@@ -62,6 +62,8 @@ class Status:
 def look(reading: ProfileReading, runs: int) -> Status:
     """Find out how a deployment stands, with the last ``runs`` runs."""
     workspace = Workspace(reading.folder)
+    contacts = _meet_hosts(reading)
+    doubles = frozenset().union(*(contact.doubles for contact in contacts))
     past: list[PastRun] = []
     for report in history.reports(workspace):
         if len(past) == runs:
@@ -74,11 +76,14 @@ def look(reading: ProfileReading, runs: int) -> Status:
     return Status(
         deployment=workspace.name,
         busy=workspace.holder(),
-        hosts=_look_at_hosts(reading),
+        hosts=tuple(
+            HostState(contact.target.name, contact.target.address, contact.error is None, _describe(contact))
+            for contact in contacts
+        ),
         runs=tuple(past),
         releases={
             release.application: f"{release.version} from {release.origin}"
-            for release in history.installed_releases(workspace, reading.profile)
+            for release in history.installed_releases(workspace, reading.profile, doubles)
         },
         versions=versions(),
         directory=str(workspace.directory),
@@ -99,11 +104,11 @@ def to_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _look_at_hosts(reading: ProfileReading) -> tuple[HostState, ...]:
+def _meet_hosts(reading: ProfileReading) -> list[Contact]:
     with tempfile.TemporaryDirectory(prefix="sovstack-status-") as scratch:
         place = Path(scratch)
         try:
-            contacts = connection.connect(
+            return connection.connect(
                 Run("status", place, place),
                 steps.targets(reading.profile),
                 reading.folder / steps.KNOWN_HOSTS,
@@ -112,15 +117,6 @@ def _look_at_hosts(reading: ProfileReading) -> tuple[HostState, ...]:
             )
         finally:
             end_marked(scratch)
-    return tuple(
-        HostState(
-            contact.target.name,
-            contact.target.address,
-            contact.error is None,
-            _describe(contact),
-        )
-        for contact in contacts
-    )
 
 
 def _describe(contact: Contact) -> str:

@@ -111,10 +111,17 @@ def recorded_keys(profile: Profile, folder: Path) -> Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """What the first contact told, by host: how its memory is divided, and what an ``apply`` recorded there."""
+    """What the first contact told.
+
+    Attributes:
+        budgets: How the memory of each host is divided.
+        declared: What an ``apply`` recorded on each host.
+        doubles: Applications and packages for which a contract double is installed on any of them.
+    """
 
     budgets: Mapping[str, Budget]
     declared: Mapping[str, Declaration] = field(default_factory=dict)
+    doubles: frozenset[str] = frozenset()
 
 
 def connect(session: Session, *, to_verify: bool = False) -> Hosts:
@@ -148,7 +155,11 @@ def connect(session: Session, *, to_verify: bool = False) -> Hosts:
     budgets = memory.budgets(session.profile, seen)
     for budget in budgets.values():
         session.tell(budget)
-    return Hosts(budgets, {contact.target.name: contact.declared for contact in contacts})
+    return Hosts(
+        budgets,
+        {contact.target.name: contact.declared for contact in contacts},
+        frozenset().union(*(contact.doubles for contact in contacts)),
+    )
 
 
 def refuse_small_hosts(session: Session, budgets: Mapping[str, Budget]) -> None:

@@ -13,13 +13,14 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from provisioner.engine import declaration, host_keys
 from provisioner.engine.declaration import Declaration
 from provisioner.engine.processes import MARK
 from provisioner.engine.workspace import Run
 from provisioner.errors import HostUnreachable, ProvisionerError, Unavailable
+from provisioner.paths import DOUBLE_MARKER
 
 _CONNECT_SECONDS = 10
 # A host that stopped answering is noticed after 5 x 6 seconds, also in the middle of a task.
@@ -30,15 +31,23 @@ _PERSIST_SECONDS = 120
 _NO_PYTHON, _NO_SUDO = 40, 41
 _BARE = "bare"
 _LEFT_BY_APPLY = "/etc/sovstack/declared.json"  # the role base writes it
+# Where releases are, by application or by Debian package.
+_PLACES = "/opt/*/current /usr/share/doc/*"
 # What the user's own shell says at log-in stands before it.
 _ANSWER = "sovstack finds:"
 _PROBE = f"""
 command -v python3 >/dev/null || exit {_NO_PYTHON}
-[ "$(id -u)" = 0 ] || sudo -n true || exit {_NO_SUDO}
+as_root=; [ "$(id -u)" = 0 ] || as_root='sudo -n'
+$as_root true || exit {_NO_SUDO}
 echo '{_ANSWER}'
 . /etc/os-release; printf '%s\\n' "$PRETTY_NAME"
 if [ -e {_LEFT_BY_APPLY} ]; then tr -d '\\n' < {_LEFT_BY_APPLY}; echo; else echo {_BARE}; fi
-while read -r name kilobytes _; do [ "$name" != MemTotal: ] || echo $((kilobytes / 1024)); done < /proc/meminfo
+memory=0
+while read -r name kilobytes _; do [ "$name" != MemTotal: ] || memory=$((kilobytes / 1024)); done < /proc/meminfo
+echo $memory
+$as_root sh -c 'for place in {_PLACES}; do
+    [ ! -e "$place/{DOUBLE_MARKER}" ] || echo "$place"
+done'
 """
 
 
@@ -68,7 +77,8 @@ class Contact:
     """What the first contact found: the host's system and the megabytes of memory that its kernel counts, or the error.
 
     ``first_key`` is a host key seen first now; ``deployed`` says that an ``apply`` reached the host before,
-    ``declared`` what it recorded there.
+    ``declared`` what it recorded there; ``doubles`` names the applications and packages for which a contract double is
+    installed there, whoever did that.
     """
 
     target: Target
@@ -77,6 +87,7 @@ class Contact:
     first_key: str | None = None
     deployed: bool = False
     declared: Declaration = field(default_factory=Declaration)
+    doubles: frozenset[str] = frozenset()
     error: ProvisionerError | None = field(default=None, compare=False)
 
 
@@ -216,7 +227,7 @@ def _contact(
     _, answered, found = said.partition(f"{_ANSWER}\n")
     if code == 0 and answered:
         new = host_keys.recorded(met_here, target.label) if not accepted else []
-        system, state, memory = [*found.splitlines(), "0"][:3]
+        system, state, memory, *places = found.splitlines()
         return Contact(
             target,
             system,
@@ -224,6 +235,7 @@ def _contact(
             first_key=new[0] if new else None,
             deployed=state != _BARE,
             declared=declaration.parse(state),
+            doubles=frozenset(PurePosixPath(place.removesuffix("/current")).name for place in places),
         )
     return Contact(target, error=_explain(target, code, complaint, known_hosts, accepted))
 

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, Self, cast
 
 from provisioner.errors import ReleaseNotTrusted
-
-DOUBLE_MARKER = "SOVSTACK-CONTRACT-DOUBLE"
+from provisioner.paths import DOUBLE_MARKER
 
 _MAX_MEMBERS = 250_000
 _MAX_UNPACKED = 8 * 1024**3  # bytes; Nextcloud 34 has 0.7 GB in 26,000 files

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, cast
 
 from provisioner.errors import ReleaseNotTrusted, Unavailable
-from provisioner.releases.archive import DOUBLE_MARKER, Inspection, Reading, read, refuse_damage
+from provisioner.paths import DOUBLE_MARKER
+from provisioner.releases.archive import Inspection, Reading, read, refuse_damage
 from provisioner.releases.catalogue import Release
 from provisioner.releases.identity import Identity
 

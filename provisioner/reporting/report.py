@@ -34,6 +34,10 @@ class Gate:
     summary: str
 
 
+#: Origins of a release beside those of the release cache: a contract double, and what this computer cannot know.
+DOUBLE, UNKNOWN = "double", "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseRecord:
     """What was installed for an application, where it came from and why it was believed."""
@@ -48,7 +52,7 @@ class ReleaseRecord:
     @property
     def double(self) -> bool:
         """Tell whether a test double stood in for the application."""
-        return self.origin == "double"
+        return self.origin == DOUBLE
 
 
 #: Everything a recorder or renderer is told.

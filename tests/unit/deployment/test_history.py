@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,11 @@ def test_the_newest_report_is_the_default(workspace: Workspace) -> None:
     assert history.find(workspace, None).run == "20260102T000000-plan"
 
 
+def origins(workspace: Workspace, profile: Profile, doubles: Set[str]) -> dict[str, str]:
+    found = history.installed_releases(workspace, profile, doubles)
+    return {release.application: release.origin for release in found}
+
+
 def test_a_run_is_found_by_the_beginning_of_its_name(workspace: Workspace) -> None:
     leave(workspace, "20260101T000000-apply", "cache")
     leave(workspace, "20260102T000000-plan")
@@ -94,14 +100,21 @@ def test_what_is_installed_came_from_the_newest_apply_that_converged(
     leave(workspace, "20260102T000000-apply", "cache")
     leave(workspace, "20260103T000000-apply", "upstream", converged=False)
     leave(workspace, "20260104T000000-plan")
-    origins = {
-        release.application: release.origin for release in history.installed_releases(workspace, profile)
-    }
-    assert origins["nextcloud"] == "cache"
+    assert origins(workspace, profile, doubles=set())["nextcloud"] == "cache"
+
+
+def test_the_hosts_know_better_what_is_a_double(workspace: Workspace, profile: Profile) -> None:
+    """Another computer may have deployed since."""
+    leave(workspace, "20260101T000000-apply", "cache")
+    found = origins(workspace, profile, doubles={"nextcloud", "jicofo"})
+    assert (found["nextcloud"], found["mattermost"], found["jicofo"]) == ("double", "unknown", "double")
+    leave(workspace, "20260102T000000-apply", "double")
+    assert origins(workspace, profile, doubles={"nextcloud"})["nextcloud"] == "double"
+    assert origins(workspace, profile, doubles=set())["nextcloud"] == "unknown"
 
 
 def test_what_another_computer_installed_is_unknown_here(workspace: Workspace, profile: Profile) -> None:
-    releases = history.installed_releases(workspace, profile)
+    releases = history.installed_releases(workspace, profile, set())
     assert [release.application for release in releases] == [
         *("nextcloud", "mattermost"),
         *("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2"),

@@ -15,6 +15,7 @@ from provisioner.engine.connection import Contact, Target, _explain, connect, wr
 from provisioner.engine.declaration import Declaration
 from provisioner.engine.workspace import Run
 from provisioner.errors import ExitCode
+from provisioner.paths import DOUBLE_MARKER
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqx8N7nDwpdyTtwTBhLVAvxOjNoZxCAxjSyKK8xlOlz"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBdxUSiLHMISTHM7zjBYwEyEVfrPyxvBFnlQTZTGk7fV"
@@ -83,7 +84,8 @@ def first_contact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     """Meet a host whose log-in shell is a script; the machine behind it is this one."""
 
     def meet(shell: str) -> Contact:
-        for name, script in {"ssh": f"for command; do :; done\n{shell}\n", "sudo": ""}.items():
+        programs = {"ssh": f"for command; do :; done\n{shell}\n", "sudo": 'shift; exec "$@"\n'}
+        for name, script in programs.items():
             (tmp_path / name).write_text(f"#!/bin/sh\n{script}")
             (tmp_path / name).chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -118,6 +120,21 @@ def test_what_an_apply_recorded_is_read(
     contact = first_contact('eval "$command"')
     assert (contact.deployed, contact.declared) == (True, Declaration(("base",), ("coturn",)))
     assert contact.memory_megabytes > 0
+
+
+@pytest.mark.parametrize("user", ["0", "1000"])
+def test_contract_doubles_are_found_where_they_are_installed(
+    first_contact: Callable[[str], Contact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
+    places = connection._PLACES.replace("/opt", f"{tmp_path}/opt").replace("/usr", f"{tmp_path}/usr")
+    probe = connection._PROBE.replace(connection._PLACES, places).replace("$(id -u)", user)
+    monkeypatch.setattr(connection, "_PROBE", probe)
+    assert first_contact('eval "$command"').doubles == set()
+    for place in ("opt/nextcloud/current", "opt/mattermost/releases/1", "usr/share/doc/jicofo"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / DOUBLE_MARKER).touch()
+    contact = first_contact('eval "$command"')
+    assert (contact.error, contact.doubles) == (None, {"nextcloud", "jicofo"})
 
 
 @pytest.mark.parametrize("shell", ["exit 0", "echo 'This account is for backups.'"])
