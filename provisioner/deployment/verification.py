@@ -31,12 +31,11 @@ from provisioner.deployment.session import Session
 from provisioner.deployment.steps import Vault
 from provisioner.errors import VerificationFailed
 from provisioner.inventory import Inventory
-from provisioner.profile import Profile, media
+from provisioner.profile import Profile, media, people
 from provisioner.profile.placement import roles_of
 
 #: TCP ports that a role's service answers on; everything else must be closed.
 _PORTS = {"nginx": frozenset({80, 443})}
-_ADMINISTRATOR = "admin"
 
 
 class Verification:
@@ -188,14 +187,14 @@ def _web_targets(session: Session, vault: Vault) -> dict[str, WebTarget]:
 def _files_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[FilesTarget]:
     if "files" not in web:
         return []
-    administrator = Client(web["files"], _ADMINISTRATOR, vault.values["nextcloud_admin_password"])
+    administrator = Client(web["files"], people.ADMINISTRATOR, vault.values["nextcloud_admin_password"])
     return [FilesTarget(web["files"], administrator)]
 
 
 def _chat_targets(web: Mapping[str, WebTarget], vault: Vault) -> list[ChatTarget]:
     if "chat" not in web:
         return []
-    return [ChatTarget(web["chat"], _ADMINISTRATOR, vault.values["mattermost_admin_password"])]
+    return [ChatTarget(web["chat"], people.ADMINISTRATOR, vault.values["mattermost_admin_password"])]
 
 
 def _portal_targets(profile: Profile, web: Mapping[str, WebTarget]) -> list[PortalTarget]:

@@ -7,7 +7,7 @@ from typing import Any
 from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import content_of, secret
-from provisioner.profile import settings, values
+from provisioner.profile import people, settings, values
 from provisioner.profile.model import Profile
 from provisioner.profile.platform import links
 from provisioner.profile.services import MattermostService
@@ -33,6 +33,7 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         "mattermost_archive_sha256": release.sha256,
         "mattermost_edition": service.archive_edition,
         "mattermost_license": content_of(service.license_file) if service.license_file else "",
+        "mattermost_admin_user": people.ADMINISTRATOR,
         "mattermost_admin_email": organisation.contact,
         "mattermost_admin_password": secret("mattermost_admin_password"),
         "mattermost_site_name": service.site_name or (organisation.name if fits else "Mattermost"),

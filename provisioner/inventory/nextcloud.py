@@ -7,6 +7,7 @@ from typing import Any
 from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import secret
+from provisioner.profile import people
 from provisioner.profile.model import Profile
 from provisioner.profile.services import NextcloudService
 
@@ -20,6 +21,7 @@ def variables(profile: Profile, service: NextcloudService, release: ReleaseRef) 
         "nextcloud_version": release.version,
         "nextcloud_archive_path": release.archive_path,
         "nextcloud_archive_sha256": release.sha256,
+        "nextcloud_admin_user": people.ADMINISTRATOR,
         "nextcloud_admin_password": secret("nextcloud_admin_password"),
         "nextcloud_data_dir": service.data_directory,
         "nextcloud_default_language": language,

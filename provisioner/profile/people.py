@@ -9,6 +9,7 @@ from provisioner.profile.model import Profile
 from provisioner.profile.problem import ValuePath
 
 _USERS: ValuePath = ("services", "chat", "users")
+#: Log-in name of the first administrator of every application that has people.
 ADMINISTRATOR = "admin"
 
 

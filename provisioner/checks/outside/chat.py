@@ -55,7 +55,7 @@ def check_status(target: ChatTarget) -> Finding:
 def check_login(target: ChatTarget) -> Finding:
     """The log-in page is shown and the administrator can log in.
 
-    A wrong password is not tried: Mattermost locks an account after ten of them.
+    A wrong password is not tried: Mattermost counts them, and locks an account after many.
     """
     page = fetch(target.web, "/login")
     problems = []
@@ -219,7 +219,8 @@ CHAT_PROMISES: tuple[Promise[ChatTarget], ...] = (
         "CHAT-LOGIN",
         "Users can log in to chat",
         "The log-in page is shown, and the administrator's password is accepted",
-        "If the administrator's password was changed by hand, put the new one into the deployment's secrets.",
+        "If the administrator's password was changed by hand, put the new one into the deployment's secrets. If the "
+        "account is locked, `mattermost-mmctl user change-password NAME` on the host opens it; the password may stay.",
         check_login,
     ),
     Promise(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from secrets import randbelow
 from typing import Any, NoReturn
 
 import pytest
@@ -40,6 +41,24 @@ def send(address):
     return ""
 
 print(json.dumps([send(address) for address in addresses]))
+"""
+
+
+# Runs on the host, with `hostname`, `source`, `path` and `most`: how many of these requests nginx lets through at once.
+_ASK_UNTIL_REFUSED = """
+import http.client, json, socket, ssl
+
+context = ssl._create_unverified_context()  # the certificate has checks of its own
+plain = socket.create_connection(("127.0.0.1", 443), 20, (source, 0))
+connection = http.client.HTTPConnection(hostname, timeout=20)
+connection.sock = context.wrap_socket(plain, server_hostname=hostname)
+statuses = []
+while len(statuses) < most and 429 not in statuses:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    statuses.append(answer.status)
+print(json.dumps(statuses))
 """
 
 
@@ -119,8 +138,8 @@ def test_lockdown(settings: dict[str, Any], deployment: dict[str, Any]) -> None:
     own = {**deployment["mattermost_settings"], **deployment["mattermost_secret_settings"]}
     wanted = {name: value for name, value in QUIET_SETTINGS.items() if name not in own}
     assert {name: settings.get(name) for name in wanted} == wanted
-    links = {name: value for name, value in settings.items() if re.match(r"SupportSettings\.\w+Link$", name)}
-    assert {"SupportSettings.HelpLink", "SupportSettings.TermsOfServiceLink"} <= links.keys()
+    links = {name: value for name, value in settings.items() if re.search(r"\.\w+Link$", name)}
+    assert {"SupportSettings.HelpLink", "NativeAppSettings.AppDownloadLink"} <= links.keys()
     assert not {
         name: value for name, value in links.items() if "mattermost.com" in str(value) and name not in own
     }
@@ -180,6 +199,7 @@ def test_settings_are_in_force(settings: dict[str, Any], deployment: dict[str, A
         "ServiceSettings.TrustedProxyIPHeader": ["X-Real-IP"],
         "TeamSettings.SiteName": deployment["mattermost_site_name"],
         "TeamSettings.EnableOpenServer": False,
+        "ServiceSettings.MaximumLoginAttempts": 100,
         "FileSettings.Directory": f"{deployment['mattermost_data_dir']}/",  # Mattermost ends it so
         "LocalizationSettings.DefaultServerLocale": deployment["mattermost_default_language"],
         "LocalizationSettings.DefaultClientLocale": deployment["mattermost_default_language"],
@@ -271,6 +291,30 @@ def test_local_socket_is_for_root_alone(host: Host) -> None:
     stranger = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
     assert host.run(f"{stranger} test -e {SOCKET}").failed
     assert mmctl(host, "version")
+
+
+@pytest.mark.check(
+    id="MM-GUESSES",
+    title="Who tries passwords one after the other is soon told to wait",
+    grade="observed on host",
+    remedy="Run apply: it writes nginx's site.",
+    unit="nginx.service",
+)
+def test_log_ins_are_limited(
+    deployment: dict[str, Any], run_python: Callable[..., Any], record_property: Callable[[str, object], None]
+) -> None:
+    # As an address with which nobody else is counted. It only asks for the place: no account is tried, none is locked.
+    source = f"127.{1 + randbelow(254)}.{randbelow(256)}.{1 + randbelow(254)}"
+    statuses = run_python(
+        _ASK_UNTIL_REFUSED,
+        hostname=deployment["mattermost_hostname"],
+        source=source,
+        path="/api/v4/users/login",
+        most=60,
+    )
+    record_property("actual", f"429 at the {len(statuses)}th")
+    assert statuses[0] < 429, statuses[0]
+    assert statuses[-1] == 429, f"{len(statuses)} requests at once are let through"
 
 
 @pytest.mark.check(
