@@ -13,7 +13,7 @@ from functools import partial
 from provisioner.checks import infra
 from provisioner.checks.infra import Machine
 from provisioner.checks.outside import ChatTarget, FilesTarget, WebTarget
-from provisioner.checks.use import ChatHost, MeetTarget, Suite
+from provisioner.checks.use import ChatHost, MeetTarget, Participant, Suite, Videobridge
 from provisioner.deployment.session import Session
 from provisioner.inventory import wanted_releases
 from provisioner.profile import Profile, media, meeting
@@ -96,15 +96,28 @@ def _meetings(
         port=service.turn.tls_port,
     )
 
-    def invite(room: str, name: str) -> str:
-        # Moderators, so that nobody waits to be let in.
-        now = datetime.now(UTC)
+    def link(room: str, name: str, *, moderator: bool) -> str:
         invitation = meeting.invite(
-            service.hostname, room, name=name, moderator=True, now=now, valid=_INVITED
+            service.hostname, room, name=name, moderator=moderator, now=datetime.now(UTC), valid=_INVITED
         )
         return invitation.link(key)
 
-    return MeetTarget(web["meet"], invite, relay)
+    def invite(room: str) -> list[Participant]:
+        waits = service.lobby
+        moderator, guest, other = "sovstack moderator", "sovstack guest", "sovstack other"
+        return [
+            Participant("the moderator", moderator, link(room, moderator, moderator=True)),
+            Participant("a guest with a link", guest, link(room, guest, moderator=False), waits),
+            Participant("a guest without a link", other, f"https://{service.hostname}/{room}", waits)
+            if service.guests
+            else Participant("another guest with a link", other, link(room, other, moderator=False), waits),
+        ]
+
+    bridges = tuple(
+        Videobridge(name, profile.hosts[name].address, tuple(profile.hosts[name].public_addresses))
+        for name in media.videobridge_hosts(profile, service)
+    )
+    return MeetTarget(web["meet"], invite, relay, bridges)
 
 
 def _run(machine: Machine, ssh: Sequence[str], line: str) -> tuple[int, str]:

@@ -13,13 +13,13 @@ from provisioner.checks.result import Check
 from provisioner.checks.use.album import Album
 from provisioner.checks.use.chat import CHAT_PROMISES
 from provisioner.checks.use.files import FILES_PROMISES
-from provisioner.checks.use.meet import MEET_PROMISES
+from provisioner.checks.use.meet import MEET_PROMISES, PUBLIC_PROMISES
 from provisioner.checks.use.names import Names
 from provisioner.checks.use.pages import PORTAL_PROMISES, REQUESTS
-from provisioner.checks.use.target import ChatHost, MeetTarget, Suite
+from provisioner.checks.use.target import ChatHost, MeetTarget, Participant, Suite, Videobridge
 from provisioner.checks.use.visit import Target, Visit
 
-__all__ = ["ChatHost", "MeetTarget", "Suite", "run"]
+__all__ = ["ChatHost", "MeetTarget", "Participant", "Suite", "Videobridge", "run"]
 
 
 def run(suite: Suite) -> Generator[Check, None, None]:
@@ -33,6 +33,8 @@ def run(suite: Suite) -> Generator[Check, None, None]:
         yield from _use(visit, "files", suite.files, FILES_PROMISES)
         yield from _use(visit, "chat", suite.chat, CHAT_PROMISES)
         yield from _use(visit, "meet", suite.meet, MEET_PROMISES)
+        public = suite.meet if suite.meet and suite.meet.is_public else None
+        yield from _use(visit, "meet", public, PUBLIC_PROMISES)
         yield from _use(visit, "portal", suite.web.get("portal"), PORTAL_PROMISES)
         yield REQUESTS.hold(visit, ", ".join(site.hostname for site in suite.web.values()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,18 +23,51 @@ class ChatHost:
 
 
 @dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody who takes part in a meeting.
+
+    Attributes:
+        who: What one calls them: ``the moderator``.
+        name: What they type where the page asks for a name; a link may hold another one.
+        address: What they open.
+        waits: Whether they wait in the lobby until a moderator is there.
+    """
+
+    who: str
+    name: str
+    address: str
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Videobridge:
+    """A videobridge: the name of its host, its address there, and those at which the profile says others reach it."""
+
+    name: str
+    address: str
+    public: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MeetTarget:
-    """Meetings, and who lets participants in.
+    """Meetings, and who takes part.
 
     Attributes:
         web: The service.
-        invite: Takes a room and a participant's name, and returns the address that lets that one in.
+        invite: Takes a room and returns its participants, the moderator first.
         relay: Where TURN over TLS answers.
+        bridges: The videobridges; one of them carries a meeting.
     """
 
     web: WebTarget
-    invite: Callable[[str, str], str]
+    invite: Callable[[str], Sequence[Participant]]
     relay: WebTarget
+    bridges: tuple[Videobridge, ...]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the profile names an address at which others reach a videobridge."""
+        return any(bridge.public for bridge in self.bridges)
 
 
 @dataclass(frozen=True, slots=True)

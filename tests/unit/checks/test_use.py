@@ -15,9 +15,9 @@ from provisioner.checks.browser.tab import _without_query
 from provisioner.checks.outside import ChatTarget, Client, FilesTarget, WebTarget
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.result import Verdict
-from provisioner.checks.use import ChatHost, MeetTarget, Suite
+from provisioner.checks.use import ChatHost, MeetTarget, Suite, Videobridge
 from provisioner.checks.use.media import Reception
-from provisioner.checks.use.meet import DIRECT, RELAYED
+from provisioner.checks.use.meeting import DIRECT, RELAYED
 from provisioner.checks.use.names import PREFIX, Names
 from provisioner.checks.use.pages import judge_requests
 
@@ -25,7 +25,11 @@ OWN = ("cloud.zonnedael.example", "turn.zonnedael.example")
 
 
 def connection(
-    *streams: tuple[str, int], kind: str = "host", bytes_received: int = 90_000, **local: str
+    *streams: tuple[str, int],
+    kind: str = "host",
+    bytes_received: int = 90_000,
+    remote: str = "192.0.2.7",
+    **local: str,
 ) -> dict[str, Any]:
     """Return what Chromium says of a connection: its streams, and the candidate that carries them."""
     inbound = [
@@ -34,10 +38,12 @@ def connection(
     ]
     return {
         "servers": ["turns:turn.zonnedael.example:5349?transport=tcp"],
+        "offered": ["192.0.2.7", "2001:db8::7"],
         "stats": [
             *inbound,
             {"id": "t", "type": "transport", "bytesReceived": bytes_received, "selectedCandidatePairId": "p"},
-            {"id": "p", "type": "candidate-pair", "localCandidateId": "l"},
+            {"id": "p", "type": "candidate-pair", "localCandidateId": "l", "remoteCandidateId": "r"},
+            {"id": "r", "type": "remote-candidate", "address": remote},
             {"id": "other", "type": "local-candidate", "candidateType": "host", "protocol": "udp"},
             {"id": "l", "type": "local-candidate", "candidateType": kind, **({"protocol": "udp"} | local)},
         ],
@@ -90,6 +96,27 @@ def test_what_is_missing_or_on_another_way_is_named(
     seen: list[dict[str, Any]], ways: tuple[str, ...], said: str
 ) -> None:
     assert any(said in problem for problem in Reception.read(seen).missing(2, ways))
+
+
+@pytest.mark.parametrize(
+    ("remote", "through", "said"),
+    [
+        ("192.0.2.7", ["192.0.2.7"], []),
+        ("2001:db8:0:0:0:0:0:7", ["2001:DB8::7"], []),
+        ("10.0.0.5", ["192.0.2.7"], ["media through 10.0.0.5, not through 192.0.2.7"]),
+        # Browsers do not tell an address that nobody told them.
+        ("", ["192.0.2.7"], ["media through an address that was not offered, not through 192.0.2.7"]),
+    ],
+)
+def test_media_through_another_address_of_the_videobridge_are_named(
+    remote: str, through: list[str], said: list[str]
+) -> None:
+    assert Reception.read([connection(*FULL, remote=remote)]).missing(2, DIRECT, through) == said
+
+
+def test_a_connection_that_does_not_come_about_is_named_with_the_address_that_was_left() -> None:
+    missing = Reception.read([connection(bytes_received=0)]).missing(2, DIRECT, ["192.0.2.7"])
+    assert "a connection through 192.0.2.7" in missing
 
 
 def browser(*urls: str, servers: tuple[str, ...] = ()) -> Any:
@@ -187,7 +214,12 @@ def suite(tmp_path: Path) -> Suite:
         doubles={"files": "nextcloud", "chat": "mattermost", "meet": "jitsi"},
         files=FilesTarget(web["files"], Client(web["files"], "admin", Unopened())),
         chat=ChatHost(ChatTarget(web["chat"], "admin", Unopened()), lambda line: pytest.fail(line)),
-        meet=MeetTarget(web["meet"], lambda room, name: pytest.fail(room), web["meet"]),
+        meet=MeetTarget(
+            web["meet"],
+            lambda room: pytest.fail(room),
+            web["meet"],
+            (Videobridge("main", "10.0.0.5", ("192.0.2.7",)),),
+        ),
         owner="ab12cd",
         directory=tmp_path,
         scratch=tmp_path,
@@ -202,7 +234,7 @@ def test_nothing_is_said_of_a_double_and_nothing_passes_without_a_browser(
     assert {check.verdict for check in checks} == {Verdict.NOT_ASSESSED}
     assert [check.id for check in checks] == [
         "USE-FILES-SHARE", "USE-FILES-PAGE", "USE-CHAT-POST", "USE-CHAT-PAGE", "USE-MEET-UDP", "USE-MEET-TURN",
-        "USE-BROWSER-REQUESTS",
+        "USE-MEET-PUBLIC", "USE-BROWSER-REQUESTS",
     ]  # fmt: skip
     assert all("a contract double stands in for" in check.actual for check in checks[:-1])
     assert "apt install chromium" in checks[-1].actual
