@@ -229,16 +229,17 @@ def _cached_versions() -> dict[str, str]:
         check=True,
     ).stdout
     found = {}
-    for service, application in (("files", "nextcloud"), ("chat", "mattermost")):
-        cached = [
-            release
-            for release in json.loads(listed)["releases"]
-            if release["application"] == application and release["cached"]
-        ]
-        if cached and not any(release["default"] for release in cached):
-            found[service] = max(cached, key=lambda one: [int(part) for part in one["version"].split(".")])[
-                "version"
-            ]
+    for service, application in (("files", "nextcloud"), ("chat", "mattermost"), ("meet", "jitsi")):
+        whole: dict[str, bool] = {}  # one version may be several packages
+        default = ""
+        for release in json.loads(listed)["releases"]:
+            if release["application"] == application:
+                version = release["version"]
+                whole[version] = whole.get(version, True) and bool(release["cached"])
+                default = version if release["default"] else default
+        cached = [version for version, is_whole in whole.items() if is_whole]
+        if cached and default not in cached:
+            found[service] = max(cached, key=lambda version: [int(part) for part in version.split(".")])
     return found
 
 
