@@ -14,35 +14,21 @@ CI takes one machine, which the seed chooses, and the power cut: four minutes, o
 from __future__ import annotations
 
 import random
-import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum
 from functools import partial
 
 import pytest
 import yaml
-from stack import egress
 from stack.deployment import Deployment, deploying
+from stack.health import Site, complaints_of, require_health, sites_of, wait_until_well
 from stack.machine import Machine, Processes
-
-from provisioner.checks.outside import WebTarget
-from provisioner.checks.outside.http import fetch
-from provisioner.checks.outside.promise import NoEvidence
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 BRIDGES = ["media", "apps"]
 LATE_SECONDS = 15  # later than the others the database's machine comes; more than systemd's own patience
-HEALTHY_SECONDS = 60  # from a killed process, or a started machine, to health
-# A path of each service whose answer takes the whole way, down to database and key-value store, and a pattern of it.
-PATHS = {
-    "files": ("/login", b"<html"),
-    "chat": ("/api/v4/system/ping?get_server_status=true", b'"database_status": ?"OK"'),
-    "meet": ("/http-bind", b"<html"),
-    "portal": ("/nl/", b"<html"),
-}
 
 
 class Kind(Enum):
@@ -50,24 +36,6 @@ class Kind(Enum):
 
     MAIN = "its main process"
     OTHER = "another process"
-
-
-@dataclass(frozen=True)
-class Site:
-    """A service as its users meet it, and a pattern of what it answers when it is well."""
-
-    web: WebTarget
-    path: str
-    words: bytes
-
-    def complaint(self) -> str:
-        """Return what is wrong, or nothing."""
-        try:
-            answer = fetch(self.web, self.path)
-        except NoEvidence as error:
-            return str(error)
-        well = answer.status == 200 and re.search(self.words, answer.body)
-        return "" if well else f"{self.web.hostname}{self.path}: {answer.status} {answer.body[:200]!r}"
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +52,7 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def sites(deployment: Deployment) -> list[Site]:
-    profile = yaml.safe_load((deployment.folder / "profile.yml").read_text())
-    authority = deployment.root / "authority.pem"
-    certificate = "/usr/local/share/ca-certificates/sovstack-internal.crt"
-    authority.write_text(deployment.machines["apps"].run(f"cat {certificate}"))
-    services = profile["services"] | {
-        "portal": profile["portal"] | {"hostname": profile["organisation"]["domain"]}
-    }
-    return [
-        Site(
-            WebTarget(
-                services[name]["hostname"], deployment.machines[services[name]["host"]].address, authority
-            ),
-            path,
-            words,
-        )
-        for name, (path, words) in PATHS.items()
-    ]
+    return sites_of(deployment)
 
 
 def test_a_killed_process_comes_back(
@@ -117,19 +69,19 @@ def test_a_killed_process_comes_back(
         if victim:
             killed = time.monotonic()
             machine.run(f"kill -9 {victim} || true")  # another process may have ended by itself
-            _wait_until_well(partial(_complaints_after_kill, machine, list(before), victim, sites))
+            wait_until_well(partial(_complaints_after_kill, machine, list(before), victim, sites))
             print(
                 f"\n{machine_name}: {unit}, {kind.value}: well after {time.monotonic() - killed:.1f} s",
                 flush=True,
             )
-    _require_health(deployment, sites)
+    require_health(deployment, sites)
 
 
 def test_a_machine_comes_back_from_a_reboot(
     machine_name: str, deployment: Deployment, sites: list[Site]
 ) -> None:
     deployment.machines[machine_name].reboot()
-    _require_health(deployment, sites)
+    require_health(deployment, sites)
 
 
 def test_all_machines_come_back_from_a_power_cut(deployment: Deployment, sites: list[Site]) -> None:
@@ -144,17 +96,7 @@ def test_all_machines_come_back_from_a_power_cut(deployment: Deployment, sites: 
     deployment.switch_on(deployment.machines["data"])
     for machine in deployment.machines.values():
         machine.wait_until_up()
-    _require_health(deployment, sites)
-
-
-def test_use_contacts_nobody_from_any_machine(deployment: Deployment, sites: list[Site]) -> None:
-    """Nor has anything else since the power came back."""
-    _wait_until_well(partial(_site_complaints, sites))
-    outcome = deployment.run("verify", "--level", "use")
-    verdicts = {check["id"]: check["verdict"] for check in outcome.report["checks"]}
-    assert {"USE-FILES-SHARE", "USE-CHAT-POST", "USE-MEET-UDP"} <= set(verdicts), outcome.log[-4000:]
-    found = {name: egress.strangers(machine) for name, machine in deployment.machines.items()}
-    assert not any(found.values()), found
+    require_health(deployment, sites)
 
 
 def _choose(chance: random.Random, processes: Processes, kind: Kind) -> int | None:
@@ -171,21 +113,4 @@ def _complaints_after_kill(machine: Machine, units: list[str], victim: int, site
     if not found:
         running = machine.processes()
         found = [f"{unit} is down" for unit in units if unit not in running or running[unit].main == victim]
-    return found + _site_complaints(sites)
-
-
-def _site_complaints(sites: list[Site]) -> list[str]:
-    return [complaint for site in sites if (complaint := site.complaint())]
-
-
-def _require_health(deployment: Deployment, sites: list[Site]) -> None:
-    _wait_until_well(partial(_site_complaints, sites))
-    outcome = deployment.run("verify")
-    assert outcome.exit_code == 0, "\n".join([*outcome.bad_checks(), outcome.log[-4000:]])
-
-
-def _wait_until_well(complaints: Callable[[], list[str]]) -> None:
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while found := complaints():
-        assert time.monotonic() < deadline, f"not healthy after {HEALTHY_SECONDS} s: " + "; ".join(found)
-        time.sleep(0.5)
+    return found + complaints_of(sites)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from stack import drift, egress
 from stack.deployment import Deployment, Outcome
+from stack.use import require_use
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
@@ -240,28 +241,8 @@ def test_background_jobs_setup_checks_and_use_contact_nobody(deployment: Deploym
     """What is recorded by the firewall since the reboot holds the resolver, time and apt sources at most."""
     deployment.host("systemctl start nextcloud-cron.service")
     deployment.host("nextcloud-occ setupchecks --output=json || true")
-    _require_use(deployment.run("verify", "--level", "use"))
+    require_use(deployment.run("verify", "--level", "use"))
     assert egress.strangers(deployment.machine) == set()
-
-
-def _require_use(outcome: Outcome) -> None:
-    """Hold a verification by use to pass wherever it can: with the real applications, as whole as they were had."""
-    checks = {check["id"]: check for check in outcome.report["checks"]}
-    doubles = set(outcome.report["evidence_missing_for"])
-    # What was trusted though files were absent may show no page; that is then to be seen, not passed over.
-    incomplete = {release["application"] for release in outcome.report["releases"] if release["trust"]}
-    for application, use, page in (
-        ("nextcloud", "USE-FILES-SHARE", "USE-FILES-PAGE"),
-        ("mattermost", "USE-CHAT-POST", "USE-CHAT-PAGE"),
-        ("jitsi-meet-web", "USE-MEET-UDP", "USE-MEET-TURN"),
-    ):
-        wanted = {"not_assessed"} if application in doubles else {"pass", "warn"}
-        assert checks[use]["verdict"] in wanted, checks[use]
-        if application not in incomplete and "no Chromium" not in checks[page]["actual"]:
-            assert checks[page]["verdict"] in wanted, checks[page]
-    others = [bad for bad in outcome.bad_checks() if " USE-" not in bad]
-    assert others == [], _show(outcome)
-    assert checks["USE-BROWSER-REQUESTS"]["verdict"] != "fail", checks["USE-BROWSER-REQUESTS"]
 
 
 def test_services_that_the_profile_drops_are_stopped_and_kept(deployment: Deployment) -> None:
