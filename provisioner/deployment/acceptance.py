@@ -12,7 +12,7 @@ from functools import partial
 
 from provisioner.checks import infra
 from provisioner.checks.infra import Machine
-from provisioner.checks.outside import ChatTarget, FilesTarget, WebTarget
+from provisioner.checks.outside import ChatTarget, FilesTarget, PortalTarget, WebTarget
 from provisioner.checks.use import ChatHost, MeetTarget, Participant, Suite, Videobridge
 from provisioner.deployment.session import Session
 from provisioner.inventory import wanted_releases
@@ -35,6 +35,7 @@ def suite(
     web: Mapping[str, WebTarget],
     files: Sequence[FilesTarget],
     chat: Sequence[ChatTarget],
+    portal: Sequence[PortalTarget],
     machines: Sequence[Machine],
     ssh: Sequence[str],
     secrets: Mapping[str, Secret],
@@ -46,6 +47,7 @@ def suite(
         web: The sites, by purpose or ``portal``.
         files: At most one Nextcloud.
         chat: At most one Mattermost.
+        portal: At most one portal.
         machines: All hosts.
         ssh: Options of ssh for every host.
         secrets: The deployment's, by name.
@@ -64,6 +66,7 @@ def suite(
             None,
         ),
         meet=_meetings(session.profile, web, secrets),
+        portal=next(iter(portal), None),
         owner=_owner(session),
         directory=session.run.directory,
         scratch=session.run.scratch,

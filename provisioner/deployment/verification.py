@@ -93,6 +93,7 @@ class Verification:
                     targets.web,
                     targets.files,
                     targets.chat,
+                    targets.portal,
                     targets.machines,
                     targets.ssh,
                     self._vault.values,

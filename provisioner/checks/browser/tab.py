@@ -124,6 +124,13 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text
             )
 
+    def show(self, *, width: int, scheme: str) -> None:
+        """Give the page a width in pixels and the colour scheme that its person prefers, ``light`` or ``dark``."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
     def picture(self) -> bytes:
         """Return what a person sees now, as JPEG."""
         return base64.b64decode(self.call("Page.captureScreenshot", format="jpeg", quality=_QUALITY)["data"])

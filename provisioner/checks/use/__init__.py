@@ -15,7 +15,8 @@ from provisioner.checks.use.chat import CHAT_PROMISES
 from provisioner.checks.use.files import FILES_PROMISES
 from provisioner.checks.use.meet import MEET_PROMISES, PUBLIC_PROMISES
 from provisioner.checks.use.names import Names
-from provisioner.checks.use.pages import PORTAL_PROMISES, REQUESTS
+from provisioner.checks.use.pages import REQUESTS
+from provisioner.checks.use.portal import PORTAL_PROMISES
 from provisioner.checks.use.target import ChatHost, MeetTarget, Participant, Suite, Videobridge
 from provisioner.checks.use.visit import Target, Visit
 
@@ -35,7 +36,7 @@ def run(suite: Suite) -> Generator[Check, None, None]:
         yield from _use(visit, "meet", suite.meet, MEET_PROMISES)
         public = suite.meet if suite.meet and suite.meet.is_public else None
         yield from _use(visit, "meet", public, PUBLIC_PROMISES)
-        yield from _use(visit, "portal", suite.web.get("portal"), PORTAL_PROMISES)
+        yield from _use(visit, "portal", suite.portal, PORTAL_PROMISES)
         yield REQUESTS.hold(visit, ", ".join(site.hostname for site in suite.web.values()))
 
 

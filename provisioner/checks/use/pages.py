@@ -34,9 +34,6 @@ class Page:
     what: str
 
 
-_PORTAL = Page("/", "main a[href^='https:']", "a link to a service")
-
-
 def show(visit: Visit[Target], web: WebTarget, page: Page, name: str) -> Finding:
     """Open a page, look for its sign, and keep a picture of it by a name."""
     with visit.browser.tab() as tab:
@@ -46,8 +43,7 @@ def show(visit: Visit[Target], web: WebTarget, page: Page, name: str) -> Finding
 
 def look(tab: Tab, web: WebTarget, page: Page) -> list[str]:
     """Open a page and return what is wrong with it: its status, or that its sign is not visible in time."""
-    root = f"https://{web.hostname}" + ("" if web.port == 443 else f":{web.port}")
-    status = tab.open(f"{root}{page.path}")
+    status = tab.open(address_of(web, page.path))
     if status != 200:
         return [f"{page.path} answers {status or 'without a status'}"]
     sign = f"document.querySelector({json.dumps(page.sign)})"
@@ -56,17 +52,17 @@ def look(tab: Tab, web: WebTarget, page: Page) -> list[str]:
     return [f"{page.path} does not show {page.what}"]
 
 
+def address_of(web: WebTarget, path: str) -> str:
+    """Return the address of a page as people type it."""
+    return f"https://{web.hostname}" + ("" if web.port == 443 else f":{web.port}") + path
+
+
 def describe_look(tab: Tab, problems: list[str], fine: str, pictures: Sequence[str]) -> Finding:
     """Return a finding with its pictures; the browser's complaints are in it where there are problems."""
     if problems:
         complaints = "\n".join(tab.complaints()[:_MOST_COMPLAINTS])
         return Finding(Verdict.FAIL, "; ".join(problems), complaints, tuple(pictures))
     return Finding(Verdict.PASS, fine, screenshots=tuple(pictures))
-
-
-def check_portal(visit: Visit[WebTarget]) -> Finding:
-    """The portal shows where to go."""
-    return show(visit, visit.target, _PORTAL, "portal")
 
 
 def check_requests(visit: Visit[Suite]) -> Finding:
@@ -101,15 +97,6 @@ def _host_of_server(url: str) -> str | None:
     return urlsplit(f"//{url.partition(':')[2].partition('?')[0]}").hostname
 
 
-PORTAL_PROMISES: tuple[Promise[Visit[WebTarget]], ...] = (
-    Promise(
-        "USE-PORTAL-PAGE",
-        "People find the services from the portal in a browser",
-        "The page shows links to services",
-        "Look at the picture and at what the browser complained about; run apply.",
-        check_portal,
-    ),
-)
 REQUESTS: Promise[Visit[Suite]] = Promise(
     "USE-BROWSER-REQUESTS",
     "Pages ask nobody but the deployment for anything",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from provisioner.checks.outside.chat import ChatTarget
 from provisioner.checks.outside.files import FilesTarget
+from provisioner.checks.outside.portal import PortalTarget
 from provisioner.checks.outside.target import WebTarget
 
 
@@ -80,6 +81,7 @@ class Suite:
         files: The Nextcloud, where there is one.
         chat: The Mattermost, where there is one.
         meet: The meetings, where there are some.
+        portal: The portal, where there is one.
         owner: Stands for the deployment on this controller in the names of throw-away users (``Names``).
         directory: The run's directory, for pictures.
         scratch: A folder for what is needed only during the run.
@@ -90,6 +92,7 @@ class Suite:
     files: FilesTarget | None
     chat: ChatHost | None
     meet: MeetTarget | None
+    portal: PortalTarget | None
     owner: str
     directory: Path
     scratch: Path

@@ -12,7 +12,7 @@ import pytest
 from provisioner.checks import use
 from provisioner.checks.browser import BrowserFailed, Request, chromium, start
 from provisioner.checks.browser.tab import _without_query
-from provisioner.checks.outside import ChatTarget, Client, FilesTarget, WebTarget
+from provisioner.checks.outside import ChatTarget, Client, FilesTarget, PortalTarget, WebTarget
 from provisioner.checks.outside.promise import NoEvidence
 from provisioner.checks.result import Verdict
 from provisioner.checks.use import ChatHost, MeetTarget, Suite, Videobridge
@@ -207,7 +207,7 @@ class Unopened:
 def suite(tmp_path: Path) -> Suite:
     web = {
         name: WebTarget(f"{name}.zonnedael.example", "127.0.0.1", port=1)
-        for name in ("files", "chat", "meet")
+        for name in ("files", "chat", "meet", "portal")
     }
     return Suite(
         web=web,
@@ -220,6 +220,7 @@ def suite(tmp_path: Path) -> Suite:
             web["meet"],
             (Videobridge("main", "10.0.0.5", ("192.0.2.7",)),),
         ),
+        portal=PortalTarget(web["portal"], ("nl",), ()),
         owner="ab12cd",
         directory=tmp_path,
         scratch=tmp_path,
@@ -234,10 +235,10 @@ def test_nothing_is_said_of_a_double_and_nothing_passes_without_a_browser(
     assert {check.verdict for check in checks} == {Verdict.NOT_ASSESSED}
     assert [check.id for check in checks] == [
         "USE-FILES-SHARE", "USE-FILES-PAGE", "USE-CHAT-POST", "USE-CHAT-PAGE", "USE-MEET-UDP", "USE-MEET-TURN",
-        "USE-MEET-PUBLIC", "USE-BROWSER-REQUESTS",
+        "USE-MEET-PUBLIC", "USE-PORTAL-PAGE", "USE-PORTAL-ACCESSIBLE", "USE-BROWSER-REQUESTS",
     ]  # fmt: skip
-    assert all("a contract double stands in for" in check.actual for check in checks[:-1])
-    assert "apt install chromium" in checks[-1].actual
+    assert all("a contract double stands in for" in check.actual for check in checks[:-3])
+    assert all("apt install chromium" in check.actual for check in checks[-3:])
 
 
 def test_a_browser_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
