@@ -78,14 +78,14 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
         "stack_deployment": deployment,
         "stack_organisation": organisation.model_dump(mode="json"),
         "stack_applications": [site.app for site in profile.sites()],
-        "stack_services": {
-            purpose: {
-                "app": service.app,
-                "hostname": service.hostname,
-                "host": profile.host_of(service),
-                "address": profile.hosts[profile.host_of(service)].address,
+        "stack_sites": {
+            site.name: {
+                "app": site.app,
+                "hostname": site.hostname,
+                "host": profile.host_of(site),
+                "address": profile.hosts[profile.host_of(site)].address,
             }
-            for purpose, service in services.placed()
+            for site in profile.sites()
         },
         "stack_network": {"resolvers": list(network.resolvers), "time_servers": list(network.time_servers)},
         **platform.variables(profile),

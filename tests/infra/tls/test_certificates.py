@@ -61,16 +61,16 @@ def test_keys_are_private(host: Host) -> None:
 
 @pytest.mark.check(
     id="TLS-NAMES",
-    title="Every service of this host has a certificate for its name",
+    title="Every site of this host has a certificate for its name",
     grade="observed on host",
     remedy="Run `sovstack apply`; with provided files, give a certificate that has all names.",
 )
 def test_names_are_covered(host: Host, deployment: dict) -> None:
     here = deployment.get("inventory_hostname")
     wanted = {
-        service["hostname"]
-        for service in deployment.get("stack_services", {}).values()
-        if here in {None, service["host"]}
+        site["hostname"]
+        for site in deployment.get("stack_sites", {}).values()
+        if here in {None, site["host"]}
     }
     wanted |= {
         deployment[f"{role}_hostname"]
