@@ -218,7 +218,7 @@ def _open_ports(profile: Profile, host: str) -> frozenset[int]:
     ports = {profile.hosts[host].ssh.port}
     meet = profile.services.meet
     if meet and host == media.turn_host(profile, meet):
-        ports |= {media.TURN_PORT, meet.turn.tls_port}
+        ports.add(meet.turn.tls_port)
     return frozenset(ports.union(*(_PORTS.get(role, ()) for role in roles_of(profile, host))))
 
 

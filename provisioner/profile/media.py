@@ -14,7 +14,7 @@ from provisioner.profile.model import Profile
 from provisioner.profile.problem import Severity, ValuePath
 from provisioner.profile.services import JitsiService
 
-#: UDP and TCP, without TLS; the port that RFC 8656 gives to TURN.
+#: UDP, without TLS; the port that RFC 8656 gives to TURN.
 TURN_PORT = 3478
 _MEET: ValuePath = ("services", "meet")
 _TURN: ValuePath = (*_MEET, "turn")

@@ -22,10 +22,11 @@ _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _SECONDS = 60  # how long the credentials of a check hold
 _MEDIA_SECONDS = 2.0
 _START_SECONDS = 60.0  # in which a videobridge opens its port: Java takes its time on a busy host
-# Of this computer, of networks that a host may stand in, and of clouds: nobody may be led there.
-_PRIVATE = {
-    4: ("127.0.0.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "169.254.169.254"),
-    6: ("::1", "fdff:ffff:ffff::fe", "fe80::fe"),
+# Of somebody on the internet (a root name server), of this computer, of networks that a host may stand in, and of
+# clouds: nobody may be led there.
+_OTHERS = {
+    4: ("198.41.0.4", "127.0.0.1", "10.255.255.254", "172.31.255.254", "192.168.255.254", "169.254.169.254"),
+    6: ("2001:503:ba3e::2:30", "::1", "fdff:ffff:ffff::fe", "fe80::fe"),
 }
 
 
@@ -87,14 +88,14 @@ def check_media(target: MediaTarget) -> Finding:
 def _check(target: RelayTarget, connect: Callable[[], TurnClient]) -> Finding:
     version = ip_address(target.web.address).version
     peers = [peer for peer in target.peers if ip_address(peer).version == version]
-    denied = [address for address in _PRIVATE[version] if address not in peers]
+    denied = [address for address in _OTHERS[version] if address not in peers]
     try:
         problems = [*_refused_credentials(target, connect), *_peers(target, connect, peers, denied)]
     except ssl.SSLCertVerificationError as error:
         problems = [f"its certificate is not trusted: {error.verify_message}"]
     except TimeoutError:
         raise NoEvidence(f"{target.web.address} does not answer TURN in time") from None
-    refused = f"wrong and expired credentials and {len(denied)} private addresses"
+    refused = f"wrong and expired credentials and {len(denied)} addresses of others"
     return judge(problems, f"relays to {', '.join(peers)}; refuses {refused}")
 
 
@@ -149,7 +150,7 @@ RELAY_PROMISES: tuple[Promise[RelayTarget], ...] = (
     Promise(
         "MEET-TURN",
         "TURN over UDP relays to videobridges, for participants only",
-        "An allocation with time-limited credentials; 401 for wrong ones, 403 for private addresses",
+        "An allocation with time-limited credentials; 401 for wrong ones, 403 for addresses of others",
         _REMEDY,
         check_udp,
     ),
