@@ -62,6 +62,7 @@ import bz2
 import contextlib
 import fcntl
 import gzip
+import json
 import lzma
 import os
 import pathlib
@@ -81,6 +82,10 @@ DECOMPRESSORS = {
     b"\x28\xb5\x2f\xfd": (("zstd",), None),
     b"\xfd7zXZ": (("xz",), lzma.open),
 }
+
+
+# Where Ansible keeps a file about each task that it began in the background, for good.
+JOBS = pathlib.Path("~/.ansible_async")
 
 
 class Unusable(Exception):
@@ -187,6 +192,17 @@ class Release:
         for path in self.leftovers():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
+    def forget(self) -> None:
+        """Remove what Ansible noted about having begun ahead, once that has come to its end."""
+        folder = JOBS.expanduser()
+        for job in folder.glob("*"):
+            # One that still goes on has no invocation; a later run finds it.
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                if json.loads(job.read_text())["invocation"]["module_args"]["dest"] == str(self.dest):
+                    job.unlink()
+        with contextlib.suppress(OSError):  # it may hold somebody else's, or never have been there
+            folder.rmdir()
+
     def take(self, delivered: pathlib.Path) -> None:
         """Take the archive that was handed over."""
         partial = self.dest.parent / f".partial-archive-{self.dest.name}"
@@ -253,6 +269,7 @@ class Release:
             raise
         if not self.ahead:
             self.clear()
+            self.forget()
 
 
 def main() -> None:

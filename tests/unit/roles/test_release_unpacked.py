@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -64,8 +65,9 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """A release of the archive that is handed over already."""
+    monkeypatch.setattr(unpacked, "JOBS", tmp_path / "jobs")
 
     def make(archive: Path, **params: Any) -> Any:
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -112,6 +114,27 @@ def test_what_was_begun_ahead_is_not_in_place_before_it_is_judged(make: Make, tm
     release.do()
     assert (release.dest / "here").exists()  # it was not unpacked again
     assert names(release) == ["1-abc"]
+
+
+def test_notes_of_having_begun_ahead_go_and_those_of_others_stay(make: Make, tmp_path: Path) -> None:
+    jobs = tmp_path / "jobs"
+    release = make(pack(tmp_path / "a.archive"))
+    notes = {
+        "ended": {"finished": 1, "invocation": {"module_args": {"dest": str(release.dest), "ahead": True}}},
+        "another": {"finished": 1, "invocation": {"module_args": {"dest": "/opt/another/releases/2"}}},
+        "running": {"started": 1, "finished": 0, "pid": 4711},
+        "list": [],
+    }
+    jobs.mkdir()
+    for name, note in notes.items():
+        (jobs / name).write_text(json.dumps(note))
+    (jobs / "torn").write_text("{")
+    release.do()
+    assert sorted(path.name for path in jobs.iterdir()) == ["another", "list", "running", "torn"]
+    for path in jobs.iterdir():
+        path.unlink()
+    release.do()
+    assert not jobs.exists()
 
 
 def test_beginning_ahead_of_a_release_that_is_there_does_nothing(make: Make, tmp_path: Path) -> None:
