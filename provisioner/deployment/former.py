@@ -1,9 +1,10 @@
-"""What the hosts carried before this profile: data that stay behind when a service moves, and services that end."""
+"""What the hosts carried before this profile: data that stay behind, services and hosts that end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from provisioner.deployment.history import reports
 from provisioner.deployment.session import Session
 from provisioner.engine.declaration import Declaration
 from provisioner.errors import HostFailed
@@ -53,3 +54,20 @@ def note_retired(session: Session, declared: Mapping[str, Declaration]) -> None:
                 f"{name}: the profile no longer names {', '.join(ended)} here: apply stops what runs of it, and it "
                 "does not start again; its data stay until `sovstack destroy`"
             )
+
+
+def note_left(session: Session) -> None:
+    """Say which hosts of the newest ``apply`` from this computer are in the profile no more: nobody contacts them."""
+    present = {host.address for host in session.profile.hosts.values()}
+    for report in reports(session.workspace):
+        ended = {phase.name for phase in report.phases if not phase.failed}
+        if "remove" in ended:
+            return
+        if report.verb == "apply" and any(phase.name == "converge" for phase in report.phases):
+            for name, address in report.hosts.items():
+                if address not in present:
+                    session.note(
+                        f"{name} ({address}) is in the profile no more: it is not contacted, and what it carries runs "
+                        "on; to stop that, put it back and place nothing there (docs/operations/deploying.md)"
+                    )
+            return

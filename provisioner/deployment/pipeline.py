@@ -103,6 +103,7 @@ def destroy(reading: ProfileReading, observe: Observer, options: Options = _DEFA
         vault = steps.ensure_secrets(session)
         with steps.started(session, "destroy", vault, transport) as playbook:
             hosts = steps.connect(session)
+            former.note_left(session)
             present = {name: declared.present for name, declared in hosts.declared.items()}
             steps.write_inventory(session, steps.name_releases(session.profile), hosts.budgets, present)
             steps.play(session, playbook, "remove")
@@ -115,6 +116,7 @@ def _judge(session: Session, hosts: steps.Hosts, options: Options) -> None:
     if not options.moved_by_hand:
         former.refuse_moved(session, hosts.declared)
     former.note_retired(session, hosts.declared)
+    former.note_left(session)
 
 
 def _sources(reading: ProfileReading, options: Options) -> Sources:

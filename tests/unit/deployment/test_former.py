@@ -9,11 +9,13 @@ import pytest
 from provisioner import inventory
 from provisioner.deployment import former, steps
 from provisioner.deployment.session import Session
-from provisioner.engine import connection
+from provisioner.engine import connection, events
 from provisioner.engine.connection import Contact
 from provisioner.engine.declaration import Declaration, parse
 from provisioner.errors import ExitCode
 from provisioner.profile import Profile, read_profile
+from provisioner.reporting import writers
+from provisioner.reporting.report import Recorder
 
 SPLIT = Path(__file__).parents[3] / "inventories" / "split"  # chat is on apps
 CHAT = Declaration(("base", "mattermost"))
@@ -75,6 +77,49 @@ def test_role_that_the_profile_names_no_more_is_a_note(session: Session) -> None
     assert session.report.exit_code == ExitCode.DONE
     [note] = [text for text in session.report.notes if "no longer" in text]
     assert note.startswith("main: the profile no longer names coldfusion here")
+
+
+def leave(session: Session, run: str, phase: str, hosts: dict[str, str], *, failed: bool = False) -> None:
+    """Leave the report of an earlier run."""
+    recorder = Recorder()
+    recorder.add(events.PhaseStarted(time=1.0, phase=phase))
+    recorder.add(events.PhaseFinished(time=2.0, phase=phase, failed=failed))
+    report = recorder.report(
+        deployment="lab",
+        organisation="o",
+        run=run,
+        verb=run.partition("-")[2],
+        directory="",
+        started=1.0,
+        ended=2.0,
+        hosts=hosts,
+        versions={},
+        digests={},
+    )
+    writers.write_all(report, session.workspace.runs_directory / run)
+
+
+def test_host_that_left_the_profile_is_a_note(session: Session) -> None:
+    leave(session, "20260101T000000-apply", "converge", {"old": "192.0.2.9"})
+    # Renamed, but the same one; and a run that was cut off put something there all the same.
+    [address] = [host.address for host in session.profile.hosts.values()]
+    leave(
+        session, "20260102T000000-apply", "converge", {"renamed": address, "gone": "192.0.2.8"}, failed=True
+    )
+    leave(session, "20260103T000000-plan", "predict", {"main": address})
+    leave(session, "20260104T000000-apply", "connect", {"main": address}, failed=True)
+    with session:
+        former.note_left(session)
+    [note] = session.report.notes
+    assert note.startswith("gone (192.0.2.8) is in the profile no more")
+
+
+def test_host_that_was_emptied_is_none(session: Session) -> None:
+    leave(session, "20260101T000000-apply", "converge", {"gone": "192.0.2.8"})
+    leave(session, "20260102T000000-destroy", "remove", {"gone": "192.0.2.8"})
+    with session:
+        former.note_left(session)
+    assert session.report.notes == ()
 
 
 def test_refusal_says_that_nothing_was_changed(session: Session, split: Profile) -> None:
