@@ -20,6 +20,8 @@ def require_use(outcome: Outcome) -> None:
         assert checks[use]["verdict"] in wanted, checks[use]
         if application not in incomplete and "no Chromium" not in checks[page]["actual"]:
             assert checks[page]["verdict"] in wanted, checks[page]
+    accessible = checks["USE-PORTAL-ACCESSIBLE"]
+    assert accessible["verdict"] == "pass" or "no Chromium" in accessible["actual"], accessible
     others = [bad for bad in outcome.bad_checks() if " USE-" not in bad]
     assert others == [], outcome.log[-4000:]
     assert checks["USE-BROWSER-REQUESTS"]["verdict"] != "fail", checks["USE-BROWSER-REQUESTS"]

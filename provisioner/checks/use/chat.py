@@ -12,17 +12,22 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from provisioner.checks.browser import Tab
+from provisioner.checks.outside.http import Response
 from provisioner.checks.outside.mattermost import NotHeard, Session, describe, log_in
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise
+from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.names import PREFIX, Names
-from provisioner.checks.use.pages import Page, show
+from provisioner.checks.use.pages import Page, describe_look, look
 from provisioner.checks.use.target import ChatHost
 from provisioner.checks.use.visit import Visit
 
 _SECONDS = 10
-_LOGIN = Page("/login", "input[type=password]", "the form to log in")
+_USER, _PASSWORD, _ENTER = "input[name=loginId]", "input[type=password]", 13
+_LOGIN = Page("/login", _PASSWORD, "the form to log in")
 _ABSENT = ("not found", "unable to find")
 _CHANNEL = "town-square"  # every team has it, and every member is in it
 
@@ -31,23 +36,68 @@ def check_conversation(visit: Visit[ChatHost]) -> Finding:
     """What one new member of a team posts, another one reads on the websocket; nothing of both is left."""
     target, names, service = visit.target, visit.names, visit.target.service
     with log_in(service.web, service.user, service.password) as administrator:
-        _remove_left_overs(target, administrator, names)
-        with _stage(target, administrator, names) as (writer, reader, channel):
-            finding = _converse(writer, reader, channel)
-        left = [path for path in _paths_of(writer, reader) if administrator.find(path)]
+        with _stage(target, administrator, names) as stage:
+            finding = _converse(stage)
+        left = [
+            path for session in (stage.writer, stage.reader) if administrator.find(path := _path_of(session))
+        ]
     if left and finding.verdict is Verdict.PASS:
         return Finding(Verdict.FAIL, f"{finding.actual}; not removed for good: {', '.join(left)}")
     return finding
 
 
 def check_page(visit: Visit[ChatHost]) -> Finding:
-    """The log-in page shows its form."""
-    return show(visit, visit.target.service.web, _LOGIN, "chat-login")
+    """A new member of a team logs in by the form, and sees what another one writes while the page is open."""
+    target, service = visit.target, visit.target.service
+    with (
+        visit.browser.tab() as tab,
+        log_in(service.web, service.user, service.password) as administrator,
+        _stage(target, administrator, visit.names) as stage,
+    ):
+        problems = look(tab, service.web, _LOGIN)
+        pictures = [visit.album.keep("chat-login", tab)]
+        if not problems:
+            tab.fill(_USER, str(stage.reader.user["username"]))
+            tab.fill(_PASSWORD, stage.password)
+            tab.press("Enter", _ENTER)
+            if tab.wait_for("!location.pathname.includes('/login')"):
+                problems = _watch(tab, service.web, stage)
+            else:
+                problems = ["the form does not let the user in"]
+            pictures.append(visit.album.keep("chat", tab))
+        return describe_look(
+            tab, problems, "logged in by the form; a message is shown as it is posted", pictures
+        )
+
+
+def _watch(tab: Tab, web: WebTarget, stage: _Stage) -> list[str]:
+    """Return what is wrong with the channel's page: that it is not shown, or not what is posted there now."""
+    channel = Page(f"/{stage.team}/channels/{_CHANNEL}", "#post_textbox", "the channel")
+    if problems := look(tab, web, channel):
+        return problems
+    text = secrets.token_urlsafe(24)
+    posted = _post(stage, text)
+    if posted.status != 201:
+        return [f"posting a message answers {describe(posted)}"]
+    shown = tab.wait_for(f"document.body.innerText.includes({json.dumps(text)})", _SECONDS)
+    return [] if shown else [f"{channel.path} does not show what is posted within {_SECONDS} seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Two members of a new team, the second one's password, the team's name, and the id of its common channel."""
+
+    writer: Session
+    reader: Session
+    password: str
+    team: str
+    channel: str
 
 
 @contextmanager
-def _stage(target: ChatHost, administrator: Session, names: Names) -> Iterator[tuple[Session, Session, str]]:
-    """Have two users in a team for the length of the block; give their sessions and the id of their channel."""
+def _stage(target: ChatHost, administrator: Session, names: Names) -> Iterator[_Stage]:
+    """Have two users in a team for the length of the block; those of a killed run are removed first."""
+    _remove_left_overs(target, administrator, names)
     web, team = target.service.web, names.make()
     users = {names.make(): secrets.token_urlsafe(24) + "aA1!" for _ in range(2)}
     try:
@@ -61,16 +111,16 @@ def _stage(target: ChatHost, administrator: Session, names: Names) -> Iterator[t
         channel = administrator.demand("GET", f"/teams/{made['id']}/channels/name/{_CHANNEL}")["id"]
         (first, second), (one, other) = users, users.values()
         with log_in(web, first, one) as writer, log_in(web, second, other) as reader:
-            yield writer, reader, str(channel)
+            yield _Stage(writer, reader, other, team, str(channel))
     finally:
         _remove(target, list(users), [team])
 
 
-def _converse(writer: Session, reader: Session, channel: str) -> Finding:
+def _converse(stage: _Stage) -> Finding:
     text, started = secrets.token_urlsafe(24), time.monotonic()
     try:
-        with reader.listen() as listener:
-            posted = writer.ask("POST", "/posts", {"channel_id": channel, "message": text})
+        with stage.reader.listen() as listener:
+            posted = _post(stage, text)
             if posted.status != 201:
                 return Finding(Verdict.FAIL, f"posting a message answers {describe(posted)}")
             listener.wait_for("posted", _SECONDS, lambda data: text in json.dumps(data))
@@ -83,8 +133,12 @@ def _converse(writer: Session, reader: Session, channel: str) -> Finding:
     )
 
 
-def _paths_of(*sessions: Session) -> list[str]:
-    return [f"/users/{session.user['id']}" for session in sessions]
+def _post(stage: _Stage, text: str) -> Response:
+    return stage.writer.ask("POST", "/posts", {"channel_id": stage.channel, "message": text})
+
+
+def _path_of(session: Session) -> str:
+    return f"/users/{session.user['id']}"
 
 
 def _remove_left_overs(target: ChatHost, administrator: Session, names: Names) -> None:
@@ -122,9 +176,9 @@ CHAT_PROMISES: tuple[Promise[Visit[ChatHost]], ...] = (
     ),
     Promise(
         "USE-CHAT-PAGE",
-        "People find the form to log in to chat in a browser",
-        "The log-in page shows its form",
-        "Look at the picture and at what the browser complained about; run apply.",
+        "People log in to chat in a browser and see what others write",
+        f"The form lets a new user in, and the channel's page shows a message within {_SECONDS} seconds of its posting",
+        "Look at the pictures and at what the browser complained about; run apply.",
         check_page,
     ),
 )

@@ -98,7 +98,8 @@ class Handler(BaseHTTPRequestHandler):
         state = self.server_state
         length = int(self.headers.get("Content-Length") or 0)
         self.body: dict[str, Any] = json.loads(self.rfile.read(length) or b"{}")
-        self.who = state.sessions.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+        token = self.headers.get("Authorization", self.headers.get("Cookie", ""))
+        self.who = state.sessions.get(token.removeprefix("Bearer ").removeprefix("MMAUTHTOKEN="))
         path = urlsplit(self.path)
         permanent = path.query == "permanent=true"
         if state.is_down:
@@ -107,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
         if state.believes_everybody and "Authorization" in self.headers:
             self.who = self.who or state.people[0]
         match self.command, *path.path.removeprefix("/api/v4").strip("/").split("/"):
-            case "GET", "login":
+            case ("GET", "login") | ("GET", _, "channels", "town-square"):
                 self.answer(200, state.page)
             case "GET", "system", "ping":
                 status = 200 if set(state.health.values()) == {"OK"} else 500
@@ -197,7 +198,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         token = secrets.token_hex(13)
         state.sessions[token] = person
-        self.answer(200, person.as_json(), {"Token": token})
+        self.answer(
+            200, person.as_json(), {"Token": token, "Set-Cookie": f"MMAUTHTOKEN={token}; Path=/; Secure"}
+        )
 
     def make_user(self, state: Server) -> None:
         is_admin = self.who is not None and "system_admin" in self.who.roles

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from provisioner.checks.browser import BrowserFailed
+from provisioner.checks.browser import BrowserFailed, find, tab
 from provisioner.checks.outside import ChatTarget, FilesTarget
 from provisioner.checks.outside.promise import Finding, NoEvidence
 from provisioner.checks.result import Verdict
-from provisioner.checks.use import ChatHost, chat, files
+from provisioner.checks.use import ChatHost, chat, files, pages
 from provisioner.checks.use.album import Album
 from provisioner.checks.use.names import PREFIX, Names
 from provisioner.checks.use.visit import Visit
 
+from .conftest import browsing
 from .test_chat import Person, Server
 from .test_chat import serve as serve_chat  # noqa: F401  a fixture
 from .test_files import ADMIN, Cloud
@@ -173,6 +174,58 @@ def test_half_of_what_a_killed_run_made_is_removed(converse: Callable[..., Findi
     assert converse(state).verdict is Verdict.PASS
     assert [person.name for person in state.people] == [ADMIN]
     assert state.teams == {}
+
+
+CLIENT = b"""<!doctype html><title>Chat</title><body><script>
+const api = "/api/v4", ask = name => document.querySelector(`input[name=${name}]`).value
+if (location.pathname === "/login") {
+  document.body.innerHTML = "<form><input name=loginId><input name=password type=password></form>"
+  document.querySelector("input[type=password]").onkeydown = async key => {
+    if (key.key !== "Enter") return
+    const body = JSON.stringify({login_id: ask("loginId"), password: ask("password")})
+    const answer = await fetch(`${api}/users/login`, {method: "POST", body})
+    if (answer.ok) history.pushState({}, "", "/")
+  }
+} else {
+  document.body.innerHTML = "<textarea id=post_textbox></textarea><main></main>"
+  new WebSocket(`wss://${location.host}${api}/websocket`).onmessage = told => {
+    document.querySelector("main").append(told.data)
+  }
+}
+</script>"""
+
+
+@pytest.mark.skipif(not find(), reason="not assessed: there is no Chromium on this computer")
+@pytest.mark.parametrize(
+    ("fault", "actual"),
+    [
+        ({}, "logged in by the form; a message is shown as it is posted"),
+        ({"page": b"<!doctype html>Hello"}, "/login does not show the form to log in"),
+        ({"page": CLIENT.replace(b"answer.ok", b"false")}, "the form does not let the user in"),
+        ({"page": CLIENT.replace(b"textarea", b"p")}, "/channels/town-square does not show the channel"),
+        ({"delivers": False}, "does not show what is posted within 3 seconds"),
+        ({"refuses_posts": True}, "posting a message answers 403"),
+    ],
+)
+def test_a_person_logs_in_to_chat_and_reads(
+    serve_chat: Callable[[Server], ChatTarget],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: dict[str, Any],
+    actual: str,
+) -> None:
+    for module, seconds in ((chat, 3), (pages, 3), (tab, 3)):
+        monkeypatch.setattr(module, "SECONDS" if module is tab else "_SECONDS", seconds)
+    state = Server(**{"page": CLIENT} | fault)
+    target = serve_chat(state)
+    with browsing(target.web) as browser:
+        one = Visit(ChatHost(target, Host(state)), Names(OWNER), Album(tmp_path), browser)
+        finding = chat.check_page(one)
+    assert actual in finding.actual
+    assert (finding.verdict is Verdict.PASS) is (not fault)
+    assert all((tmp_path / picture).stat().st_size > 1000 for picture in finding.screenshots)
+    assert len(finding.screenshots) == (1 if "form to log in" in actual else 2)
+    assert [person.name for person in state.people] == [ADMIN]
 
 
 def test_a_browser_that_is_not_there_is_no_evidence_and_nobody_is_left(
