@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from provisioner.checks.browser import Browser, Tab
+from provisioner.checks.browser import Browser, BrowserFailed, Tab
 from provisioner.checks.outside.promise import Finding
 from provisioner.checks.result import Verdict
 from provisioner.checks.use import media
@@ -16,7 +16,8 @@ from provisioner.checks.use.media import Reception
 from provisioner.checks.use.target import Participant
 
 SECONDS = 90
-_LOBBY_SECONDS = 30
+_LOAD_SECONDS = 60
+_LOBBY_SECONDS = 45
 _POLL_SECONDS = 2
 #: Prflx and srflx are this computer's own addresses as the other end sees them.
 DIRECT = ("host/udp", "prflx/udp", "srflx/udp")
@@ -73,19 +74,32 @@ class _Seat:
         self.participant = participant
         self.tab = tab
         self.waited = False
+        self.reception = Reception.read([])
+        self._is_silent = False
 
     def come(self) -> None:
-        self.tab.open(self.participant.address + _SETTINGS)
+        self.tab.open(self.participant.address + _SETTINGS, _LOAD_SECONDS)
 
-    def press_on(self) -> None:
-        """Do what the page asks for, and see whether it has them wait."""
+    def look(self) -> None:
+        """Do what the page asks for, see whether it has them wait, and what they receive.
+
+        Raises:
+            BrowserFailed: It does not answer, for the second time: on a busy computer a page may once.
+        """
+        try:
+            self._press_on()
+            self.reception = Reception.read(self.tab.evaluate(media.ASK))
+            self._is_silent = False
+        except BrowserFailed:
+            if self._is_silent:
+                raise
+            self._is_silent = True
+
+    def _press_on(self) -> None:
         if self.tab.evaluate(_ASKS_NAME):
             self.tab.fill(_NAME, self.participant.name)
         self.tab.evaluate(_JOIN)
         self.waited = self.waited or bool(self.tab.evaluate(_WAITS))
-
-    def receive(self) -> Reception:
-        return Reception.read(self.tab.evaluate(media.ASK))
 
 
 def hold(
@@ -117,8 +131,8 @@ def hold(
         _gather(seats, started + min(_LOBBY_SECONDS, seconds))
         while True:
             for seat in seats:
-                seat.press_on()
-            receptions = [seat.receive() for seat in seats]
+                seat.look()
+            receptions = [seat.reception for seat in seats]
             problems = [
                 f"{seat.participant.who} lacks {', '.join(missing)}"
                 for seat, reception, addresses in zip(seats, receptions, left, strict=True)
@@ -157,7 +171,7 @@ def _gather(seats: Sequence[_Seat], until: float) -> None:
         seat.come()
     while not all(seat.waited for seat in others if seat.participant.waits) and time.monotonic() < until:
         for seat in others:
-            seat.press_on()
+            seat.look()
         moderator.tab.attend(_POLL_SECONDS / 4)
     moderator.come()
 
