@@ -42,7 +42,7 @@ def look(
     web = {site.name: WebTarget(site.hostname, "10.77.0.11") for site in profile.sites()}
     chat = [ChatTarget(web["chat"], "admin", Secret("m"))]
     machines = [Machine(name, (), {}) for name in profile.hosts]
-    return acceptance.suite(session, web, [], chat, machines, (), {"jitsi_app_secret": Secret("k" * 32)})
+    return acceptance.suite(session, web, [], chat, [], machines, (), {"jitsi_app_secret": Secret("k" * 32)})
 
 
 def test_participants_are_invited_by_signed_links_and_relayed_where_the_profile_says(tmp_path: Path) -> None:
