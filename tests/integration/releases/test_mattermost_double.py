@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
 import os
 import re
@@ -587,3 +588,68 @@ def test_a_page_says_what_it_is(served: Server) -> None:
         text = answer.read().decode()
     require_double(served)
     assert "contract double" in text
+
+
+def pack_plugin(
+    folder: Path, name: str, *, version: str = "1.0.0", needs: str = "9.0.0", folders: bool = True
+) -> None:
+    """Put a plugin of ours among the files of a server: a script for browsers, which is never run here."""
+    manifest = {"id": name, "name": "Ours", "version": version, "min_server_version": needs}
+    files = {
+        "plugin.json": json.dumps(manifest | {"webapp": {"bundle_path": "webapp/main.js"}}),
+        "webapp/main.js": f"window.registerPlugin('{name}', {{initialize() {{}}}});\n",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / f"{name}.tar.gz", "w:gz") as archive:
+        for path in (name, f"{name}/webapp") if folders else ():
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry)
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size, entry.mode = len(text), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+def test_plugins_are_what_lies_among_the_files_at_the_start(server: Server) -> None:
+    archives, unpacked, client = (
+        server.folder / name for name in ("data/plugins", "plugins", "client-plugins")
+    )
+    for folder in (unpacked, client):
+        folder.mkdir()
+    pack_plugin(archives, "example.on")
+    pack_plugin(archives, "example.off")
+    pack_plugin(archives, "example.later", needs="99.0.0")
+    pack_plugin(archives, "example.flat", folders=False)
+    states = {
+        name: {"Enable": name != "example.off"}
+        for name in ("example.on", "example.off", "example.later", "example.flat")
+    }
+    environment = {
+        "MM_PLUGINSETTINGS_ENABLE": "true",
+        "MM_PLUGINSETTINGS_AUTOMATICPREPACKAGEDPLUGINS": "false",
+        "MM_PLUGINSETTINGS_DIRECTORY": str(unpacked),
+        "MM_PLUGINSETTINGS_CLIENTDIRECTORY": str(client),
+        "MM_PLUGINSETTINGS_PLUGINSTATES": json.dumps(states),
+    }
+
+    def listed() -> dict[str, dict[str, str]]:
+        [listing], _ = json.JSONDecoder().raw_decode(server.mmctl("plugin", "list", "--json"))
+        return {side: {one["id"]: one["version"] for one in listing[side]} for side in ("active", "inactive")}
+
+    with server.started(**environment):
+        assert listed() == {
+            "active": {"example.flat": "1.0.0", "example.on": "1.0.0"},
+            "inactive": {"example.later": "1.0.0", "example.off": "1.0.0"},
+        }
+        assert sorted(path.name for path in client.iterdir()) == sorted(states)
+    (unpacked / "example.byhand").mkdir()
+    by_hand = (unpacked / "example.off/plugin.json").read_text().replace("example.off", "example.byhand")
+    (unpacked / "example.byhand/plugin.json").write_text(by_hand)
+    (archives / "example.off.tar.gz").unlink()
+    pack_plugin(archives, "example.on", version="1.1.0")
+    with server.started(**environment):
+        assert listed()["active"] == {"example.flat": "1.0.0", "example.on": "1.1.0"}
+        left = ["example.byhand", "example.flat", "example.later", "example.on"]
+        assert sorted(path.name for path in unpacked.iterdir()) == left
+        assert sorted(path.name for path in client.iterdir()) == sorted(states)

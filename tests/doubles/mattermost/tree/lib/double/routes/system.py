@@ -8,7 +8,7 @@ from typing import Any
 from ..api import OK, Answer, Api, Request, route
 from ..contract import MOST_USERS, WARN_FROM_USERS, ApiError, invalid
 from ..people import LOCAL
-from ..plugins import installed
+from ..plugins import installed, is_active
 
 _SECRETS = (
     "LdapSettings.BindPassword", "FileSettings.PublicLinkSalt", "FileSettings.AmazonS3SecretAccessKey",
@@ -106,9 +106,7 @@ def list_plugins(api: Api, request: Request) -> Answer:
     request.require(False, "sysconsole_read_plugins")
     if not api.configuration["PluginSettings.Enable"]:
         raise ApiError("app.plugin.disabled.app_error", 501, "Plugins have been disabled.")
-    states = api.configuration["PluginSettings.PluginStates"]
     sides: dict[str, list[Any]] = {"active": [], "inactive": []}
     for manifest in installed(Path(api.configuration["PluginSettings.Directory"])):
-        enabled = states.get(manifest["id"], {}).get("Enable")
-        sides["active" if enabled else "inactive"].append(manifest)
+        sides["active" if is_active(api.configuration, manifest) else "inactive"].append(manifest)
     return Answer(sides)
