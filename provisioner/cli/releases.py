@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,11 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, Transfe
 from rich.progress import Progress as Bars
 
 from provisioner.cli.terminal import say
-from provisioner.errors import ExitCode, ReleaseNotTrusted
+from provisioner.errors import ExitCode, ReleaseNotTrusted, UsageError
+from provisioner.profile import chat_values
+from provisioner.profile.values import MalformedValue
 from provisioner.releases.cache import Cache, Entry
-from provisioner.releases.catalogue import NEEDS, Catalogue, Release
+from provisioner.releases.catalogue import NEEDS, Catalogue, Release, plugins
 from provisioner.releases.debian import find_package
 from provisioner.releases.fit import find_misfits
 from provisioner.releases.gates import Gate
@@ -55,7 +57,7 @@ def releases() -> None:
 @click.argument("application", required=False)
 @_OUTPUT
 def list_releases(application: str | None, output: Literal["text", "json"]) -> None:
-    """Show the catalogue: what each release needs, and what the cache holds of it."""
+    """Show the catalogue: what each release needs, and what the cache holds of it; and the plugins in the cache."""
     catalogue = Catalogue.load()
     if application:
         catalogue.release(application)
@@ -65,6 +67,11 @@ def list_releases(application: str | None, output: Literal["text", "json"]) -> N
         for name in catalogue.applications
         if application in (None, name)
         for release in catalogue.releases(name)
+    ]
+    rows += [
+        _describe_plugin(entry)
+        for entry in _entries(cache, application)
+        if entry.application == plugins.APPLICATION
     ]
     if output == "json":
         _print_json({"releases": rows})
@@ -114,6 +121,11 @@ def fetch(
 @click.option(
     "--reason", required=True, help="Why this archive is accepted; kept in the cache and in reports."
 )
+@click.option(
+    "--plugin",
+    metavar="ID",
+    help="ARCHIVE is the plugin of Mattermost with this id; VERSION is the plugin's own.",
+)
 @_EDITION
 @_KEY
 @_OUTPUT
@@ -122,6 +134,7 @@ def trust(
     version: str,
     archive: Path,
     reason: str,
+    plugin: str | None,
     edition: str | None,
     key: Path | None,
     output: Literal["text", "json"],
@@ -130,10 +143,13 @@ def trust(
 
     What you accept is printed and recorded, with your account, the time and the reason. Altered files, and
     files that may be run and that nobody signed, are refused all the same. Of a release of several packages
-    ARCHIVE is one; it says itself which.
+    ARCHIVE is one; it says itself which. A plugin has to be the one that --plugin and VERSION say.
     """
-    archives = Catalogue.load().archives(application, version, edition)
-    release = archives[0] if len(archives) == 1 else find_package(archive, archives)
+    if plugin:
+        release = _plugin(application, plugin, version, given=edition or key)
+    else:
+        archives = Catalogue.load().archives(application, version, edition)
+        release = archives[0] if len(archives) == 1 else find_package(archive, archives)
     with _Screen() as screen:
         obtained = admit(release, archive, Cache(), why=reason, key=key, report=screen.show)
     _print_obtained([obtained], output)
@@ -145,18 +161,12 @@ def trust(
 @_OUTPUT
 def verify(application: str | None, version: str | None, output: Literal["text", "json"]) -> None:
     """Read cached archives again and compare them with what was admitted; exit 7 on damage."""
-    catalogue = Catalogue.load()
-    if application and version not in {
-        None,
-        *(release.version for release in catalogue.releases(application)),
-    }:
-        catalogue.release(application, version)  # which says what there is
     cache = Cache()
-    chosen = [
-        entry
-        for entry in cache.entries()
-        if application in (None, entry.application) and version in (None, entry.version)
-    ]
+    chosen = [entry for entry in _entries(cache, application) if version in (None, entry.version)]
+    if application and not chosen:
+        catalogue = Catalogue.load()
+        if version not in {None, *(release.version for release in catalogue.releases(application))}:
+            catalogue.release(application, version)  # which says what there is
     results = [(entry, cache.is_intact(entry)) for entry in chosen]
     if output == "json":
         _print_json({"releases": [{**asdict(entry), "intact": intact} for entry, intact in results]})
@@ -179,19 +189,52 @@ def verify(application: str | None, version: str | None, output: Literal["text",
         )
 
 
-def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> dict[str, Any]:
-    cached = None
-    if entry:
-        cached = {
-            "sha256": entry.sha256,
-            "origin": entry.origin,
-            "obtained_at": entry.obtained_at,
-            "gates": [asdict(gate) for gate in entry.gates],
-            "trust": asdict(entry.trust) if entry.trust else None,
-        }
+def _plugin(application: str, plugin: str, version: str, *, given: object) -> Release:
+    if application != "mattermost" or given:
+        raise UsageError(
+            "--plugin is for a plugin of mattermost, which has no edition and no key",
+            hint=f"sovstack releases trust mattermost VERSION ARCHIVE --plugin {plugin} --reason TEXT",
+        )
+    try:
+        chat_values.check_plugin_id(plugin)
+        chat_values.check_plugin_version(version)
+    except MalformedValue as error:
+        raise UsageError(f"{plugin} {version} {error.message}", hint=error.hint) from error
+    return plugins.make_release(plugin, version)
+
+
+def _entries(cache: Cache, application: str | None) -> list[Entry]:
+    """Return what the cache holds of an application, its plugins among it; of everything without one."""
+    meant = {application, plugins.APPLICATION if application == "mattermost" else application}
+    return [entry for entry in cache.entries() if application is None or entry.application in meant]
+
+
+def _describe_plugin(entry: Entry) -> dict[str, Any]:
+    release = plugins.make_release(plugins.id_of(entry.file_name, entry.version), entry.version)
     return {
         "application": release.application,
         "version": release.version,
+        "plugin": release.plugin,
+        "licence": release.licence,
+        "cached": _describe_cached(entry),
+    }
+
+
+def _describe_cached(entry: Entry) -> dict[str, Any]:
+    return {
+        "sha256": entry.sha256,
+        "origin": entry.origin,
+        "obtained_at": entry.obtained_at,
+        "gates": [asdict(gate) for gate in entry.gates],
+        "trust": asdict(entry.trust) if entry.trust else None,
+    }
+
+
+def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> dict[str, Any]:
+    return {
+        "application": release.application,
+        "version": release.version,
+        "plugin": None,
         "package": asdict(release.package) if release.package else None,
         "edition": release.edition,
         "default": catalogue.is_default(release),
@@ -204,24 +247,32 @@ def _describe(catalogue: Catalogue, release: Release, entry: Entry | None) -> di
         "debian": [number for number in catalogue.platforms if not find_misfits(release, debian=number)],
         "upgrades_from": sorted(release.upgrades_from),
         "end_of_life": release.end_of_life.isoformat() if release.end_of_life else None,
-        "cached": cached,
+        "cached": _describe_cached(entry) if entry else None,
     }
 
 
 def _format_row(row: dict[str, Any]) -> str:
+    head = f"{row['application']} {row['plugin']} {row['version']}" if row["plugin"] else _format_release(row)
+    return "\n".join([head, *_format_cached(row["cached"])])
+
+
+def _format_release(row: dict[str, Any]) -> str:
     debian = ", ".join(str(number) for number in row["debian"]) or "none"
     ends = f", supported to {row['end_of_life']}" if row["end_of_life"] else ""
     default = " (default)" if row["default"] else ""
     edition = "" if row["edition"] == "community" else f" {row['edition']}"
     part = f" {row['package']['name']} {row['package']['version']}" if row["package"] else ""
     needs = ", ".join(f"{called} {row[name]}" for name, called in NEEDS.items() if row[name])
-    lines = [f"{row['application']} {row['version']}{part}{edition}{default}: {needs}, Debian {debian}{ends}"]
-    if cached := row["cached"]:
-        lines.append(f"    cached {cached['obtained_at']} from {cached['origin']}, sha256 {cached['sha256']}")
-        if record := cached["trust"]:
-            lines.append(f"    trusted by {record['who']} on {record['when']}: {record['why']}")
-            lines.append(f"    accepting {record['accepts']}")
-    return "\n".join(lines)
+    return f"{row['application']} {row['version']}{part}{edition}{default}: {needs}, Debian {debian}{ends}"
+
+
+def _format_cached(cached: dict[str, Any] | None) -> Iterator[str]:
+    if not cached:
+        return
+    yield f"    cached {cached['obtained_at']} from {cached['origin']}, sha256 {cached['sha256']}"
+    if record := cached["trust"]:
+        yield f"    trusted by {record['who']} on {record['when']}: {record['why']}"
+        yield f"    accepting {record['accepts']}"
 
 
 def _print_obtained(found: Sequence[ObtainedRelease], output: Literal["text", "json"]) -> None:
@@ -237,6 +288,7 @@ def _describe_obtained(obtained: ObtainedRelease) -> dict[str, Any]:
     return {
         "application": release.application,
         "version": release.version,
+        "plugin": release.plugin or None,
         "package": asdict(release.package) if release.package else None,
         "edition": release.edition,
         "path": str(obtained.path),

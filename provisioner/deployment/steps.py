@@ -22,7 +22,7 @@ from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, Ve
 from provisioner.inventory import Inventory, ReleaseRef
 from provisioner.profile import Profile, memory, secrets, settings
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
-from provisioner.releases import Cache, Catalogue, ObtainedRelease, Sources, obtain
+from provisioner.releases import Cache, Catalogue, ObtainedRelease, Release, Sources, obtain
 from provisioner.reporting.report import Failure, Gate, ReleaseRecord, last_lines
 from provisioner.sizing import Budget
 
@@ -56,7 +56,7 @@ def ensure_secrets(session: Session) -> Vault:
 
 
 def obtain_releases(session: Session, sources: Sources) -> Mapping[str, ReleaseRef]:
-    """Have every archive that the profile installs on this computer, checked; return them by application or package.
+    """Have every archive that the profile installs on this computer, checked; return them by what they are of.
 
     Raises:
         ReleaseNotTrusted: One is missing or fails a gate.
@@ -72,11 +72,26 @@ def obtain_releases(session: Session, sources: Sources) -> Mapping[str, ReleaseR
 
 
 def name_releases(profile: Profile) -> Mapping[str, ReleaseRef]:
-    """Return the releases that the profile means, for verbs that install none: without an archive."""
+    """Return the releases that the profile means, for verbs that install none: without an archive.
+
+    The digest is that of a plugin, by which its archive on the host is known, and empty where it is not known here.
+    """
+    cache = Cache()
     return {
-        release.name: ReleaseRef(release.own_version, "/nonexistent", "0" * 64)
+        release.name: ReleaseRef(
+            release.own_version,
+            "/nonexistent",
+            _plugin_digest(release, cache) if release.plugin else "0" * 64,
+        )
         for release in inventory.wanted_releases(profile, Catalogue.load())
     }
+
+
+def _plugin_digest(release: Release, cache: Cache) -> str:
+    if release.digest:
+        return release.digest.sha256
+    entry = cache.find(release)
+    return entry.sha256 if entry else ""
 
 
 def targets(profile: Profile) -> list[Target]:

@@ -43,7 +43,7 @@ def build(
 
     Args:
         profile: A profile without errors.
-        releases: By application or package, what is installed (see ``wanted_releases``).
+        releases: By application, package or plugin, what is installed (see ``wanted_releases``).
         deployment: The deployment's name.
         budgets: How every host's memory is divided; default: what the profile declares is.
         recorded_keys: By host, the SSH host keys by which it is known where the profile pins none.
@@ -70,6 +70,8 @@ def wanted_releases(profile: Profile, catalogue: Catalogue) -> Iterator[Release]
     """Yield every archive that a profile without errors installs, by default versions where it names none."""
     for _, service in profile.services.placed():
         yield from catalogue.archives(service.app, service.version, service.archive_edition)
+    if profile.services.chat:
+        yield from mattermost.plugin_releases(profile.services.chat)
 
 
 def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deployment: str) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _group_vars_all(profile: Profile, releases: Mapping[str, ReleaseRef], deploy
     if services.files:
         variables |= nextcloud.variables(profile, services.files, releases["nextcloud"])
     if services.chat:
-        variables |= mattermost.variables(profile, services.chat, releases["mattermost"])
+        variables |= mattermost.variables(profile, services.chat, releases)
     if services.meet:
         variables |= jitsi.variables(profile, services.meet, releases)
     if profile.portal:

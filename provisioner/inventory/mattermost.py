@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from provisioner.inventory import platform
 from provisioner.inventory.model import ReleaseRef
 from provisioner.inventory.references import content_of, secret
-from provisioner.profile import people, settings, values
+from provisioner.profile import chat_values, people, settings
 from provisioner.profile.model import Profile
 from provisioner.profile.platform import links
 from provisioner.profile.services import MattermostService
+from provisioner.releases.catalogue import Release, plugins
 
 #: Mattermost's languages, by ISO 639-1, as its locales are named (server/i18n).
 _LOCALES = {
@@ -22,10 +24,13 @@ _LOCALES = {
 }
 
 
-def variables(profile: Profile, service: MattermostService, release: ReleaseRef) -> dict[str, Any]:
+def variables(
+    profile: Profile, service: MattermostService, releases: Mapping[str, ReleaseRef]
+) -> dict[str, Any]:
     """Return the variables of the role ``mattermost``."""
+    release = releases["mattermost"]
     organisation = profile.organisation
-    fits = len(organisation.name.encode()) <= values.SITE_NAME_BYTES
+    fits = len(organisation.name.encode()) <= chat_values.SITE_NAME_BYTES
     return {
         "mattermost_hostname": service.hostname,
         "mattermost_version": release.version,
@@ -66,8 +71,14 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
             for name, person in service.users.items()
         ],
         "mattermost_plugins": [
-            {"id": name, "archive_path": plugin.archive_file, "sha256": plugin.sha256}
-            for name, plugin in service.plugins.items()
+            {
+                "id": plugin.plugin,
+                "version": own.version,
+                "archive_path": own.archive_path,
+                "sha256": own.sha256,
+            }
+            for plugin in plugin_releases(service)
+            for own in [releases[plugin.name]]
         ],
         "mattermost_settings": dict(service.settings),
         "mattermost_secret_settings": {key: secret(name) for key, name in service.secret_settings.items()},
@@ -75,6 +86,12 @@ def variables(profile: Profile, service: MattermostService, release: ReleaseRef)
         "mattermost_calls_out": settings.calls_out(service),
         **platform.database(profile, "mattermost"),
     }
+
+
+def plugin_releases(service: MattermostService) -> Iterator[Release]:
+    """Yield what the profile's plugins are installed from."""
+    for name, plugin in service.plugins.items():
+        yield plugins.make_release(name, plugin.version, plugin.sha256)
 
 
 def _peers(profile: Profile, service: MattermostService) -> list[str]:

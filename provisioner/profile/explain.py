@@ -102,8 +102,6 @@ def _kind_hint(item: ErrorDetails) -> str:
 
 
 def _example_hint(path: ValuePath) -> str:
-    if path[-1] == "sha256":
-        return "Add it, as sha256sum prints it."
     example = example_at(path)
     if example is None or isinstance(path[-1], int):
         return ""

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from provisioner.profile import values
+from provisioner.profile import chat_values, values
 
 
 def _controller_path(text: str, info: ValidationInfo) -> str:
@@ -62,13 +62,14 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 MediaPort = Annotated[StrictInt, Field(ge=1024, le=49151)]  # above begin the ports that TURN relays from
 Settings = Annotated[Mapping[str, Any], AfterValidator(values.check_settings)]
 DisplayName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(values.check_text)]
-SiteName = Annotated[str, Field(min_length=1), AfterValidator(values.check_site_name)]
-TeamName = Annotated[str, _format("team name"), AfterValidator(values.check_team_name)]
-PersonName = Annotated[str, _format("log-in name"), AfterValidator(values.check_person_name)]
-ChannelName = Annotated[str, _format("channel name"), AfterValidator(values.check_channel_name)]
-PluginId = Annotated[str, _format("plugin id"), AfterValidator(values.check_plugin_id)]
+SiteName = Annotated[str, Field(min_length=1), AfterValidator(chat_values.check_site_name)]
+TeamName = Annotated[str, _format("team name"), AfterValidator(chat_values.check_team_name)]
+PersonName = Annotated[str, _format("log-in name"), AfterValidator(chat_values.check_person_name)]
+ChannelName = Annotated[str, _format("channel name"), AfterValidator(chat_values.check_channel_name)]
+PluginId = Annotated[str, _format("plugin id"), AfterValidator(chat_values.check_plugin_id)]
+PluginVersion = Annotated[str, _format("plugin version"), AfterValidator(chat_values.check_plugin_version)]
 Sha256 = Annotated[str, _format("SHA-256"), AfterValidator(values.check_sha256)]
-SettingName = Annotated[str, _format("setting"), AfterValidator(values.check_setting_name)]
+SettingName = Annotated[str, _format("setting"), AfterValidator(chat_values.check_setting_name)]
 Colour = Annotated[str, _format("colour"), AfterValidator(values.check_colour)]
 MattermostSettings = Annotated[Mapping[SettingName, Any], AfterValidator(values.check_settings)]
 

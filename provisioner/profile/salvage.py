@@ -35,8 +35,7 @@ _ELSEWHERE: dict[ValuePath, Any] = {
 # By their last key, for what stands below names of people's own choice: services.chat.teams.NAME.display_name.
 _BELOW_NAMES: dict[str, Any] = {
     "display_name": "Afdeling ICT",
-    "archive_file": "plugin.tar.gz",
-    "sha256": "0" * 64,
+    "version": "1.2.3",
     "email": "anna.devries@zonnedael.example",
 }
 
@@ -45,7 +44,7 @@ def example_at(path: ValuePath) -> Any:  # noqa: ANN401  any YAML value
     """Return an example for the value at a path, or None when the value is optional or unknown."""
     if path in _ELSEWHERE:
         return _ELSEWHERE[path]
-    if path[:2] == ("services", "chat") and path[-1] in _BELOW_NAMES:
+    if path[:2] == ("services", "chat") and len(path) > 3 and path[-1] in _BELOW_NAMES:
         return _BELOW_NAMES[path[-1]]
     value: Any = EXAMPLE
     for depth, part in enumerate(path):

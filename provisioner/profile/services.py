@@ -27,6 +27,7 @@ from provisioner.profile.fields import (
     Part,
     PersonName,
     PluginId,
+    PluginVersion,
     Port,
     ReleaseVersion,
     SecretName,
@@ -54,7 +55,7 @@ class Application(Part):
     reasons: Mapping[Text, Text] = Field(
         default_factory=dict,
         description=(
-            "Why the vendor or others may be called, by the name of the setting or app that does it. Unless "
+            "Why the vendor or others may be called, by the name of the setting, app or plugin that does it. Unless "
             "`sovereignty.level` is `none`, one without a reason is an error; reports show the reasons."
         ),
     )
@@ -134,10 +135,16 @@ class Person(Part):
 
 
 class Plugin(Part):
-    """A plugin from a file on the controller."""
+    """A plugin, whose archive `ID-VERSION.tar.gz` is obtained and checked as every other release."""
 
-    archive_file: ControllerPath = Field(description="Archive (tar.gz) of the plugin on the controller.")
-    sha256: Sha256 = Field(description="SHA-256 of the archive; another one is refused.")
+    version: PluginVersion = Field(description="Version, as its `plugin.json` says it.")
+    sha256: Sha256 | None = Field(
+        None,
+        description=(
+            "SHA-256 of the archive, which lets it in; another one is refused. Without it only an archive that "
+            "`sovstack releases trust` admitted is installed."
+        ),
+    )
 
 
 class MattermostService(Application):

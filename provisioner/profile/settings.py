@@ -123,7 +123,7 @@ class Call:
     """What has an application, or the browsers of those who use it, call its vendor or others.
 
     Attributes:
-        name: The setting or app.
+        name: The setting, app or plugin.
         place: Where it stands in the service.
         what: What it does.
         reason: Why it is there all the same; empty where the profile does not say.
@@ -146,6 +146,14 @@ def calls(profile: Profile, service: Service) -> Iterator[Call]:
         for index, app in enumerate(service.apps_enabled):
             if app in known.calling_apps:
                 yield Call(app, ("apps_enabled", index), what, service.reasons.get(app, ""))
+    if isinstance(service, MattermostService):
+        for plugin in service.plugins:
+            yield Call(
+                plugin,
+                ("plugins", plugin),
+                "is a plugin, which may call others, and opens Mattermost's unit for that",
+                service.reasons.get(plugin, ""),
+            )
     if isinstance(service, JitsiService):
         own = frozenset({service.hostname, media.turn_hostname(profile, service)})
         free = {key: value for key, value in service.settings.items() if key not in known.managed}
@@ -232,6 +240,11 @@ def _check_reasons(profile: Profile, service: Service, known: _Known, path: Valu
             f"is a reason for something that does not make {known.name} call others here",
             suggest(name, there - service.reasons.keys()) or "Remove it.",
             Severity.WARNING,
-            because=((*path, "settings"), (*path, "secret_settings"), (*path, "apps_enabled")),
+            because=(
+                (*path, "settings"),
+                (*path, "secret_settings"),
+                (*path, "apps_enabled"),
+                (*path, "plugins"),
+            ),
             at_key=True,
         )

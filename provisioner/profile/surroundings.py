@@ -39,9 +39,6 @@ def _check_chat(profile: Profile) -> Iterator[Finding]:
         yield from filter(None, [finding])
         if content is not None:
             yield from licence.check(content, profile, dt.datetime.now(dt.UTC))
-    for name, plugin in service.plugins.items():
-        place = (*path, "plugins", name, "archive_file")
-        yield from filter(None, [_read(place, plugin.archive_file)[1]])
 
 
 def _check_provided(profile: Profile) -> Iterator[Finding]:

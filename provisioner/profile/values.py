@@ -34,27 +34,6 @@ _UNFIT_PLACES = {
     "is a place of the system": "bin|boot|etc|lib|lib64|proc|sbin|sys|usr",
     "is a place of the program itself": "opt/nextcloud|opt/mattermost|srv/portal",
 }
-SITE_NAME_BYTES = 30
-# ``restrictedUsernames`` in Mattermost's server/public/model/user.go.
-_RESERVED_PERSON_NAMES = ("all", "channel", "matterbot", "system")
-# ``reservedName`` in Mattermost's server/public/model/team.go: no team's name may begin so.
-_RESERVED_TEAM_NAMES = (
-    *(
-        "admin",
-        "api",
-        "boards",
-        "channel",
-        "claim",
-        "error",
-        "files",
-        "help",
-        "landing",
-        "login",
-        "mfa",
-        "oauth",
-    ),
-    *("playbooks", "plug", "post", "signup"),
-)
 _SSH_KEY_TYPES = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -307,74 +286,11 @@ def check_size(text: str) -> str:
     return text
 
 
-def check_site_name(text: str) -> str:
-    """A name of a Mattermost site (``SitenameMaxLength`` in its ``server/public/model/config.go``)."""
-    if len(check_text(text).encode()) > SITE_NAME_BYTES:
-        raise MalformedValue(
-            f"is longer than {SITE_NAME_BYTES} bytes", "Write a shorter name for people to see."
-        )
-    return check_text(text)
-
-
-def check_team_name(text: str) -> str:
-    """A Mattermost team's name in addresses (``IsValidTeamName`` in its ``server/public/model/team.go``)."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}[a-z0-9]", text):
-        raise MalformedValue(
-            "is not the name of a team",
-            "Use 2 to 64 lower-case letters, digits and hyphens, such as afdeling-ict.",
-        )
-    if reserved := next((word for word in _RESERVED_TEAM_NAMES if text.startswith(word)), None):
-        raise MalformedValue(
-            f"begins with {reserved}, which Mattermost keeps for itself",
-            "Choose another; the name that people see is display_name.",
-        )
-    return text
-
-
-def check_channel_name(text: str) -> str:
-    """A Mattermost channel's name in addresses (``IsValidChannelIdentifier`` in ``server/public/model/utils.go``)."""
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?", text):
-        raise MalformedValue(
-            "is not the name of a channel",
-            "Use at most 64 lower-case letters, digits, - and _, such as algemeen.",
-        )
-    return text
-
-
-def check_person_name(text: str) -> str:
-    """Whom Mattermost can have as a user (``IsValidUsername`` in its ``server/public/model/user.go``)."""
-    if not re.fullmatch(r"[a-z][a-z0-9._-]{0,63}", text):
-        raise MalformedValue(
-            "is not a log-in name",
-            "Begin with a letter; use at most 64 lower-case letters, digits, ., - and _, such as anna.devries.",
-        )
-    if text in _RESERVED_PERSON_NAMES:
-        raise MalformedValue("is a name that Mattermost keeps for itself", "Choose another.")
-    return text
-
-
-def check_plugin_id(text: str) -> str:
-    """A Mattermost plugin's id (``IsValidPluginId`` in ``server/public/model/plugin_valid.go``)."""
-    if not re.fullmatch(r"[a-zA-Z0-9_.-]{3,190}", text) or not any(letter.isalnum() for letter in text):
-        raise MalformedValue("is not the id of a plugin", "Copy it from its plugin.json.")
-    return text
-
-
 def check_sha256(text: str) -> str:
     """A SHA-256 in hexadecimal."""
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
         raise MalformedValue("is not a SHA-256", "Write its 64 hexadecimal digits, as sha256sum prints them.")
     return text.lower()
-
-
-def check_setting_name(text: str) -> str:
-    """A Mattermost setting, as its documentation and ``mmctl config get`` name it."""
-    if not re.fullmatch(r"[A-Z][A-Za-z0-9]*Settings(?:\.[A-Z][A-Za-z0-9]*)+", text):
-        raise MalformedValue(
-            "is not the name of a setting",
-            "Write section and name, such as ServiceSettings.EnableLinkPreviews.",
-        )
-    return text
 
 
 def check_colour(text: str) -> str:

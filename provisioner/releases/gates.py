@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioner.errors import ReleaseNotTrusted, Unavailable
-from provisioner.releases import debian, mattermost, nextcloud, openpgp
+from provisioner.releases import debian, mattermost, nextcloud, openpgp, plugins
 from provisioner.releases.archive import Inspection, inspect
 from provisioner.releases.catalogue import Release
+from provisioner.releases.catalogue.plugins import APPLICATION as PLUGIN
 from provisioner.releases.identity import Identity
 
 _NAMED = 20  # paths that a report names of each kind
@@ -27,7 +28,11 @@ class _Application(Protocol):
         """Return what the archive says it is, held against what was asked for."""
 
 
-_APPLICATIONS: Mapping[str, _Application] = {"mattermost": mattermost, "nextcloud": nextcloud}
+_APPLICATIONS: Mapping[str, _Application] = {
+    "mattermost": mattermost,
+    "nextcloud": nextcloud,
+    PLUGIN: plugins,
+}
 
 
 class Verdict(StrEnum):
@@ -136,13 +141,20 @@ def assess(
 
 def _check_digest(sha256: str, release: Release) -> Gate:
     if release.digest is None:
-        return Gate("digest", Verdict.NOT_ASSESSED, "no public source confirms a digest of this release")
+        missing = (
+            "no digest of it is given"
+            if release.plugin
+            else "no public source confirms a digest of this release"
+        )
+        return Gate("digest", Verdict.NOT_ASSESSED, missing)
     if release.digest.sha256 != sha256:
         return Gate("digest", Verdict.FAIL, f"its SHA-256 is {sha256}, not {release.digest.sha256}")
     return Gate("digest", Verdict.PASS, f"its SHA-256 is the one in {release.digest.source}")
 
 
 def _check_openpgp(archive: Path, release: Release, signature: Path | None, key: Path | None) -> Gate:
+    if release.plugin:
+        return Gate("openpgp", Verdict.NOT_ASSESSED, "no signature of a plugin is looked for")
     if not release.signature_url:
         return Gate("openpgp", Verdict.NOT_ASSESSED, "the vendor signs no single archive")
     if release.signing_key is None:

@@ -97,10 +97,13 @@ def obtain(release: Release, cache: Cache, sources: Sources, report: Report = ig
                 return _take(release, cache, place, sources, report)
             except NotThereError as error:
                 missing.append(str(error))
+    if release.plugin and release.digest:
+        others = {entry.sha256 for entry in cache.named(release)} - {release.digest.sha256}
+        missing += [f"the cache has one with another SHA-256, {other}" for other in sorted(others)]
     raise ReleaseNotTrusted(
         f"{release.title} is not in the cache, and no source has it",
         details="\n".join(missing) or None,
-        hint="name a folder that holds it with --releases-from, or admit one with `sovstack releases trust`",
+        hint=_advise(release),
     )
 
 
@@ -133,6 +136,15 @@ def trust(
         return _admit(release, cache, place, collected, record)
 
 
+def _advise(release: Release) -> str:
+    if not release.plugin:
+        return "name a folder that holds it with --releases-from, or admit one with `sovstack releases trust`"
+    return (
+        f"name a folder that holds {release.file_name} with --releases-from, or admit it with "
+        f"`sovstack releases trust mattermost {release.version} ARCHIVE --plugin {release.plugin} --reason TEXT`"
+    )
+
+
 @contextmanager
 def _working_on(release: Release, cache: Cache, report: Report) -> Iterator[None]:
     """Be alone with this release. What was collected goes when it was judged, and stays for a next run if not."""
@@ -163,7 +175,7 @@ def _list_places(release: Release, sources: Sources) -> Iterator[_Place]:
         parts = urlsplit(sources.mirror)
         base = url2pathname(parts.path) if parts.scheme == "file" else sources.mirror
         yield _place_in(base.rstrip("/"), release.file_name, release)
-    if sources.upstream:
+    if sources.upstream and not release.plugin:
         key = release.signing_key.url if release.signing_key else None
         yield _Place("upstream", release.url, release.signature_url, key)
 

@@ -47,6 +47,9 @@ RELEASES = {
         name: inventory.ReleaseRef("1.0-1", f"/cache/{name}.deb", "2" * 64)
         for name in ("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2")
     },
+    "mattermost-plugin com.example.tasks": inventory.ReleaseRef(
+        "1.2.3", "/cache/com.example.tasks-1.2.3.tar.gz", "3" * 64
+    ),
 }
 TODAY = date(2026, 11, 24)  # ends of support are held against it
 

@@ -97,6 +97,7 @@ class Release:
         free_sign_on: Which kinds of single sign-on the free edition has, as the application names them.
         entry: None where there is no such thing.
         package: Which part of the release this is; None where the release is one archive.
+        plugin: The id of an application's plugin, which is a release by itself; empty for an application.
     """
 
     application: str
@@ -117,6 +118,7 @@ class Release:
     free_sign_on: frozenset[str] = frozenset()
     entry: Entry | None = None
     package: Package | None = None
+    plugin: str = ""
 
     @property
     def major(self) -> int:
@@ -125,7 +127,9 @@ class Release:
 
     @property
     def name(self) -> str:
-        """Return what is installed from the archive: a package of the release, or the application."""
+        """Return what is installed from the archive: a package of the release, a plugin, or the application."""
+        if self.plugin:
+            return f"{self.application} {self.plugin}"
         return self.package.name if self.package else self.application
 
     @property

@@ -71,7 +71,7 @@ services:
         teams: {ict: [algemeen]}
     plugins:
       com.example.tasks:
-        archive_file: tasks.tar.gz
+        version: 1.2.3
         sha256: abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789
     settings: {ServiceSettings.SiteURL: x}
     secret_settings: {EmailSettings.SMTPPassword: mattermost_mail_password}

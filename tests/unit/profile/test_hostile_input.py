@@ -15,6 +15,7 @@ from provisioner import inventory, plan
 from provisioner.profile import InvalidProfile, Problem
 from provisioner.profile.document import MAX_BYTES
 from provisioner.profile.load import read_content
+from provisioner.releases.catalogue import Catalogue
 
 CASES = Path(__file__).parents[2] / "cases"
 BASE = (CASES / "profile_base.yml").read_text()
@@ -37,7 +38,8 @@ def examine(content: bytes) -> tuple[Problem, ...]:
         assert len(error.details or "") < 3 * MAX_BYTES
     else:
         problems = reading.warnings
-        releases = {"nextcloud": RELEASE, "mattermost": RELEASE}
+        wanted = inventory.wanted_releases(reading.profile, Catalogue.load())
+        releases = {release.name: RELEASE for release in wanted}
         for file in inventory.build(reading.profile, releases, deployment="x").files().values():
             assert yaml.safe_load(inventory.dump(file)) == file
         assert plan.build(reading.profile).steps

@@ -21,6 +21,7 @@ RELEASES = {
         name: inventory.ReleaseRef("1.0-1", f"/cache/{name}.deb", "2" * 64)
         for name in ("jitsi-meet-web", "jitsi-meet-prosody", "jicofo", "jitsi-videobridge2")
     },
+    "mattermost-plugin com.example.tasks": inventory.ReleaseRef("1.2.3", "/cache/tasks.tar.gz", "3" * 64),
 }
 BASE = (ROOT / "tests/cases/profile_base.yml").read_text()
 FULL = yaml.safe_load((ROOT / "tests/cases/profile/valid_every_option.yml").read_text())["text"]
