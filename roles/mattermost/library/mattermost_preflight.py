@@ -26,6 +26,9 @@ options:
   megabytes: {description: Free space that an unpacked release and its archive need., type: int, required: true}
   release_dir: {description: Folder of the wanted release., type: path, required: true}
   current_link: {description: Link to the release in use., type: path, required: true}
+  plugins: {description: Ids of the wanted plugins., type: list, elements: str, required: true}
+  plugin_archives_dir: {description: "Folder of plugins' archives, C(ID.tar.gz).", type: path, required: true}
+  plugin_dirs: {description: "Folders of unpacked plugins, by their ids.", type: list, elements: path, required: true}
 author: [sovstack]
 """
 
@@ -43,6 +46,9 @@ EXAMPLES = r"""
     megabytes: 1500
     release_dir: /opt/mattermost/releases/11.7.9-df9b6a42c1e7
     current_link: /opt/mattermost/current
+    plugins: [com.example.tasks]
+    plugin_archives_dir: /srv/mattermost/data/plugins
+    plugin_dirs: [/var/lib/mattermost/plugins, /var/lib/mattermost/client-plugins]
 """
 
 RETURN = r"""
@@ -51,7 +57,7 @@ ansible_facts:
   returned: always
   type: dict
   sample:
-    mattermost: {installed_version: 10.11.16}
+    mattermost: {installed_version: 10.11.16, unwanted_plugins: [/srv/mattermost/data/plugins/com.example.votes.tar.gz]}
 """
 
 import operator
@@ -142,6 +148,18 @@ def installed_version(current: pathlib.Path) -> str:
     return current.resolve().name.partition("-")[0] if current.is_symlink() else ""
 
 
+def unwanted(names: set[str], folder: pathlib.Path) -> list[str]:
+    """What lies in a folder under another name than these."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(str(path) for path in found if path.name not in names)
+
+
+def unwanted_plugins(ids: list[str], archives: str, folders: list[str]) -> list[str]:
+    """What lies where plugins do and is none of the wanted: archives, and what was unpacked."""
+    unpacked = [path for folder in folders for path in unwanted(set(ids), pathlib.Path(folder))]
+    return [*unpacked, *unwanted({f"{name}.tar.gz" for name in ids}, pathlib.Path(archives))]
+
+
 def free_megabytes(path: pathlib.Path) -> int:
     """Free space of the file system that holds `path` or will hold it."""
     while not path.exists():
@@ -164,6 +182,9 @@ def main() -> None:
             "megabytes": {"type": "int", "required": True},
             "release_dir": {"type": "path", "required": True},
             "current_link": {"type": "path", "required": True},
+            "plugins": {"type": "list", "elements": "str", "required": True},
+            "plugin_archives_dir": {"type": "path", "required": True},
+            "plugin_dirs": {"type": "list", "elements": "path", "required": True},
         },
         supports_check_mode=True,
     )
@@ -191,7 +212,12 @@ def main() -> None:
         )
     if problems := [problem for problem in problems if problem]:
         module.fail_json(msg=f"Refused, and nothing was changed: {'; '.join(problems)}.", problems=problems)
-    facts = {"installed_version": installed}
+    facts = {
+        "installed_version": installed,
+        "unwanted_plugins": unwanted_plugins(
+            module.params["plugins"], module.params["plugin_archives_dir"], module.params["plugin_dirs"]
+        ),
+    }
     module.exit_json(changed=False, ansible_facts={"mattermost": facts})
 
 

@@ -174,7 +174,7 @@ def test_reaches_nobody_else(
 
 @pytest.mark.check(
     id="MM-PLUGINS",
-    title="The profile's plugins run, and no others",
+    title="The profile's plugins run in their versions, and no others",
     grade="observed on host",
     remedy="Run apply; `journalctl -u mattermost` says why a plugin does not start.",
 )
@@ -182,9 +182,33 @@ def test_plugins(
     host: Host, deployment: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:
     (listing,) = mmctl(host, "plugin list")
-    running = {plugin["id"] for plugin in listing["active"]}
-    record_property("actual", ", ".join(sorted(running)) or "none")
-    assert running == {plugin["id"] for plugin in deployment["mattermost_plugins"]}
+    running = {plugin["id"]: plugin["version"] for plugin in listing["active"]}
+    record_property("actual", ", ".join(f"{name} {running[name]}" for name in sorted(running)) or "none")
+    assert running == {plugin["id"]: plugin["version"] for plugin in deployment["mattermost_plugins"]}
+
+
+@pytest.mark.check(
+    id="MM-PLUGIN-FILES",
+    title="Archives of the profile's plugins and what the server unpacked of them are all the plugins on the host",
+    grade="observed on host",
+    remedy="Run apply: it brings the archives that were checked, and takes away everything else.",
+)
+def test_plugin_files(host: Host, deployment: dict[str, Any]) -> None:
+    wanted = deployment["mattermost_plugins"]
+    folder = f"{deployment['mattermost_data_dir']}/plugins"
+    lines = host.check_output(
+        f"cd {folder} && find . -type f -exec sha256sum {{}} + ; find . ! -type f"
+    ).splitlines()
+    # A digest is not known where another controller has let the archive in.
+    found = dict(reversed(line.split(maxsplit=1)) for line in lines if line != ".")
+    assert found.keys() == {f"./{plugin['id']}.tar.gz" for plugin in wanted}
+    digests = {f"./{plugin['id']}.tar.gz": plugin["sha256"] for plugin in wanted}
+    assert {path: digest for path, digest in found.items() if digests[path]} == {
+        path: digest for path, digest in digests.items() if digest
+    }
+    for place in ("plugins", "client-plugins"):
+        unpacked = host.check_output(f"ls --almost-all /var/lib/mattermost/{place}").split()
+        assert set(unpacked) <= {plugin["id"] for plugin in wanted}, place
 
 
 @pytest.mark.check(

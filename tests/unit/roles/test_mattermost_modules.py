@@ -446,3 +446,18 @@ def test_version_in_use_is_read_off_the_folder_of_the_release(tmp_path: Path) ->
     assert preflight.installed_version(link) == ""
     link.symlink_to(tmp_path / "releases" / "11.7.9-df9b6a42c1e7")
     assert preflight.installed_version(link) == "11.7.9"
+
+
+def test_whatever_lies_where_plugins_do_and_is_not_wanted_has_to_go(tmp_path: Path) -> None:
+    archives, unpacked, client = (tmp_path / name for name in ("archives", "unpacked", "client"))
+    for path in (
+        *(archives / "one.tar.gz", archives / "two.tar.gz", archives / "one", archives / ".hidden"),
+        *(unpacked / "one/plugin.json", unpacked / "two/plugin.json", unpacked / "one.tar.gz"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    found = preflight.unwanted_plugins(["one"], str(archives), [str(unpacked), str(client)])
+    assert found == [
+        *(f"{unpacked}/one.tar.gz", f"{unpacked}/two"),
+        *(f"{archives}/.hidden", f"{archives}/one", f"{archives}/two.tar.gz"),
+    ]
