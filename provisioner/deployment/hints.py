@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from provisioner.reporting.report import Failure
 
-# Sign in the words of apt, dpkg, Python or the kernel -> what to do. The first that matches counts.
+# Sign in the words of apt, dpkg, Python, PostgreSQL or the kernel -> what to do. The first that matches counts.
 _CAUSES = (
     (
         r"No space left on device|ENOSPC|enough free space",
@@ -40,6 +40,11 @@ _CAUSES = (
     (
         r"Read-only file system",
         "a file system of {host} is read-only, which a damaged disk often is: see `dmesg` there",
+    ),
+    (
+        r'relation "oc_appconfig" does not exist',
+        "Nextcloud on {host} is installed, and its database is empty: stop it there, restore its dump where its "
+        "database is now, then run apply again (docs/operations/placement.md)",
     ),
 )
 

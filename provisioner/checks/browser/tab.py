@@ -14,6 +14,8 @@ from provisioner.checks.browser.devtools import SECONDS, BrowserFailed, Connecti
 
 _POLL_SECONDS = 0.25
 _QUALITY = 80
+#: What the browser says of a request that was under way when an interface of this computer came or went.
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 _ATTEMPTS = 5
 _QUERY = re.compile(r"(?<=\S)[?#]\S+")
 # Frames and workers of the page are followed as well. They wait to be told to go on, so that no request is missed.
@@ -69,7 +71,7 @@ class Tab:
         self._address = url
         for _ in range(_ATTEMPTS):
             failure = self.call("Page.navigate", url=url).get("errorText")
-            if failure != "net::ERR_NETWORK_CHANGED":  # of this computer: an interface came or went
+            if failure != NETWORK_CHANGED:
                 break
         if failure == "net::ERR_HTTP_RESPONSE_CODE_FAILURE":  # an error status, and not a word
             return self._status()

@@ -75,7 +75,7 @@ def _watch(tab: Tab, web: WebTarget, stage: _Stage) -> list[str]:
     channel = Page(f"/{stage.team}/channels/{_CHANNEL}", "#post_textbox", "the channel")
     if problems := look(tab, web, channel):
         return problems
-    text = secrets.token_urlsafe(24)
+    text = secrets.token_hex(24)  # nothing that Markdown would take for emphasis
     posted = _post(stage, text)
     if posted.status != 201:
         return [f"posting a message answers {describe(posted)}"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from provisioner.checks.browser import Browser, Request, Tab
+from provisioner.checks.browser import NETWORK_CHANGED, Browser, Request, Tab
 from provisioner.checks.outside.promise import Finding, NoEvidence, Promise, judge
 from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
@@ -17,6 +17,7 @@ from provisioner.checks.use.visit import Target, Visit
 _SECONDS = 20
 _SCHEMES = ("http", "https", "ws", "wss")
 _MOST_COMPLAINTS = 20
+_ATTEMPTS = 2  # where a script of the page was lost with an interface of this computer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,15 @@ def show(visit: Visit[Target], web: WebTarget, page: Page, name: str) -> Finding
 
 def look(tab: Tab, web: WebTarget, page: Page) -> list[str]:
     """Open a page and return what is wrong with it: its status, or that its sign is not visible in time."""
-    status = tab.open(address_of(web, page.path))
-    if status != 200:
-        return [f"{page.path} answers {status or 'without a status'}"]
     sign = f"document.querySelector({json.dumps(page.sign)})"
-    if tab.wait_for(f"({sign}?.getBoundingClientRect().height ?? 0) > 0", _SECONDS):
-        return []
+    for _ in range(_ATTEMPTS):
+        status = tab.open(address_of(web, page.path))
+        if status != 200:
+            return [f"{page.path} answers {status or 'without a status'}"]
+        if tab.wait_for(f"({sign}?.getBoundingClientRect().height ?? 0) > 0", _SECONDS):
+            return []
+        if not any(NETWORK_CHANGED in complaint for complaint in tab.complaints()):
+            break
     return [f"{page.path} does not show {page.what}"]
 
 

@@ -111,8 +111,9 @@ def database_problem(recorded: str, wanted: str) -> str:
     if recorded in ("", wanted):
         return ""
     return (
-        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, then take the line "
-        "MM_SQLSETTINGS_DATASOURCE out of the files in /etc/mattermost"
+        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, as docs/operations/placement.md "
+        "says: stop Mattermost, take the line MM_SQLSETTINGS_DATASOURCE out of the files in /etc/mattermost, apply, "
+        "and restore it there"
     )
 
 

@@ -145,7 +145,8 @@ class Lifecycle:
         elif self.query("select count(*) from pg_tables where schemaname = 'public'") != "0":
             self.module.fail_json(
                 msg=f"The database {self.database['name']} holds tables, but {self.instance.config_dir}/config.php "
-                "knows of no installation. Bring back the configuration, or empty the database by hand."
+                "knows of no installation. Bring back the configuration (docs/operations/placement.md, where the "
+                "service was moved), or empty the database by hand, if nobody needs what it holds."
             )
         self.instance.write_state("installing", self.release.version)
         account = pwd.getpwnam(self.instance.user)

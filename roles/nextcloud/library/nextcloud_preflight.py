@@ -87,8 +87,8 @@ def database_problem(recorded: str, wanted: str) -> str:
     if recorded == wanted:
         return ""
     return (
-        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, then tell Nextcloud with "
-        f"`nextcloud-occ config:system:set dbhost --value={wanted}`"
+        f"its database is at {recorded} and is not moved to {wanted}: move it by hand, as docs/operations/placement.md "
+        f"says: stop Nextcloud, `nextcloud-occ config:system:set dbhost --value={wanted}`, apply, and restore it there"
     )
 
 

@@ -28,6 +28,7 @@ def failure(message: str, *, output: str = "", unreachable: bool = False) -> Fai
         ("Temporary failure resolving 'deb.example'", "cannot resolve names"),
         ("E: Failed to fetch http://x  Connection timed out", "package source"),
         ("touch: cannot touch '/x': Read-only file system", "read-only"),
+        ('PDOException: 7 ERROR:  relation "oc_appconfig" does not exist', "restore its dump"),
     ],
 )
 def test_known_causes(said: str, advice: str) -> None:
