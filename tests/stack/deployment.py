@@ -58,6 +58,7 @@ class Deployment:
         archives: Options that say where releases come from.
         cache: Cache directory when it is not the user's own.
         versions: Of the real releases that are deployed although they are not the default, by service.
+        is_behind_nat: Whether others reach the machines at public addresses.
     """
 
     root: Path
@@ -66,6 +67,7 @@ class Deployment:
     archives: tuple[str, ...]
     cache: Path | None
     versions: Mapping[str, str]
+    is_behind_nat: bool = False
 
     @property
     def folder(self) -> Path:
@@ -172,6 +174,8 @@ class Deployment:
         for name, machine in self.machines.items():
             host = profile["hosts"][name]
             host["address"] = machine.address
+            if self.is_behind_nat:
+                host["public_addresses"] = [machine.public_address]
             host["ssh"]["key_file"] = str(self.root / "state" / "lab" / "id_ed25519")
         for service, version in self.versions.items():
             profile["services"][service]["version"] = version
@@ -184,7 +188,12 @@ class Deployment:
 
 @contextmanager
 def deploying(
-    lab: str, archive: str = "auto", *, profile: str = "lab", directory: Path | None = None
+    lab: str,
+    archive: str = "auto",
+    *,
+    profile: str = "lab",
+    directory: Path | None = None,
+    is_behind_nat: bool = False,
 ) -> Iterator[Deployment]:
     """Give bare machines and a profile for them; take the machines down after the block.
 
@@ -194,6 +203,7 @@ def deploying(
             ``auto`` is the real one when the cache has it.
         profile: Whose folder in ``inventories/`` has the profile.
         directory: Where state and profile go; default: a temporary directory.
+        is_behind_nat: Whether the profile gives public addresses; who leads them to the machines is the caller's.
     """
     with tempfile.TemporaryDirectory(prefix="sovstack-", dir=directory) as name:
         root = Path(name)
@@ -211,7 +221,7 @@ def deploying(
             base = os.environ.get("SOVSTACK_CACHE_DIR") or f"{Path.home()}/.cache/sovstack"
             (cache / "lab").symlink_to(Path(base) / "lab")  # base images take a minute; they are the same
         versions = {} if archive == "double" else _cached_versions()
-        deployment = Deployment(root, lab, profile, options, cache, versions)
+        deployment = Deployment(root, lab, profile, options, cache, versions, is_behind_nat)
         try:
             deployment.command("up", lab, f"--machines={len(deployment.template['hosts'])}")
             deployment.write_profile()

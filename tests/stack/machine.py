@@ -50,6 +50,11 @@ class Machine:
     address: str
     ssh_config: str
 
+    @property
+    def public_address(self) -> str:
+        """An address that nobody has, and that a router before the machine may lead to it (``stack.router``)."""
+        return self.address.replace("10.77.", "10.88.", 1)
+
     def run(self, command: str) -> str:
         """Run a command as root and return its output; it must succeed."""
         shell = Shell(["ssh", "-F", self.ssh_config, self.hostname, "/bin/sh"])

@@ -56,7 +56,7 @@ class Meeting:
 
     def judge(self, problems: Sequence[str] = (), *, more: str = "") -> Finding:
         """Return what it means, with problems that were seen besides; ``more`` says how a success came about."""
-        found = [*self.problems, *problems]
+        found = [*problems, *self.problems]
         if found:
             actual = f"after {self.seconds:.0f} s: {'; '.join(found)}"
             return Finding(Verdict.FAIL, actual, self.details, self.pictures)

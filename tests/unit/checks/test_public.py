@@ -59,7 +59,7 @@ def test_addresses_that_are_offered_and_carry_media_pass() -> None:
     [
         (["10.0.0.5", "203.0.113.9"], "main offers 10.0.0.5, 203.0.113.9, and never 203.0.113.7 or 2001:db8::7 of"),
         (["10.0.0.5", OUTSIDE], "videobridge main offers 10.0.0.5, 203.0.113.7, and never 2001:db8::7 of the profile"),
-        (["10.0.0.5", OUTSIDE, OUTSIDE6], "lacks it; videobridge main offers 10.0.0.5, 2001:db8::7, 203.0.113.7"),
+        (["10.0.0.5", OUTSIDE, OUTSIDE6], "main offers 10.0.0.5, 2001:db8::7, 203.0.113.7; the moderator lacks it"),
         (["198.51.100.1"], "a videobridge that the profile does not know offers 198.51.100.1"),
         ([], "no videobridge offered an address"),
     ],
