@@ -18,15 +18,16 @@ def leading_to(machine: Machine) -> Iterator[None]:
     What the machine itself sends to its public address ends at the router: it leads nothing from inside back in.
     """
     table = f"ip sovstack_router_{machine.address.replace('.', '_')}"
-    # Its answers are dropped, not what it is asked: who sends is told of that.
+    # Its answers are dropped, not what it is asked: who sends is told of that. What machines say to each other may pass
+    # this computer's rules, too, but not those of its input.
     rules = f"""
         table {table} {{
             chain output {{
                 type nat hook output priority -100;
                 ip daddr {machine.public_address} udp dport {MEDIA_PORT} dnat to {machine.address}
             }}
-            chain prerouting {{
-                type filter hook prerouting priority filter;
+            chain input {{
+                type filter hook input priority filter;
                 ct direction reply ct original ip daddr {machine.address} udp sport {MEDIA_PORT} drop
             }}
             chain forward {{

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provisioner.checks.outside.promise import Finding, Promise
 from provisioner.checks.use import meeting
-from provisioner.checks.use.public import Sightings
+from provisioner.checks.use.public import Outside
 from provisioner.checks.use.target import MeetTarget, Participant
 from provisioner.checks.use.visit import Visit
 
@@ -22,18 +22,12 @@ def check_relayed_meeting(visit: Visit[MeetTarget]) -> Finding:
 def check_public_meeting(visit: Visit[MeetTarget]) -> Finding:
     """The same where a videobridge is known by its public addresses alone.
 
-    Jicofo gives a meeting to the videobridge that had the fewest people lately. So every further one has its turn.
+    Of several videobridges Jicofo chooses one, by how busy they are; of the others it is said that they were not it.
     """
-    sightings = Sightings(visit.target.bridges)
-    for _ in visit.target.bridges:
-        participants = _invite(visit)
-        left = sightings.shares(len(participants))
-        failure = sightings.add(meeting.hold(visit.browser, visit.album, participants, through=left))
-        if failure:
-            return failure
-        if not sightings.unseen:
-            break
-    return sightings.conclude()
+    outside = Outside(visit.target.bridges)
+    participants = _invite(visit)
+    left = outside.shares(len(participants))
+    return outside.judge(meeting.hold(visit.browser, visit.album, participants, through=left))
 
 
 def _invite(visit: Visit[MeetTarget]) -> list[Participant]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from provisioner.checks.outside.promise import Finding, NoEvidence
 from provisioner.checks.result import Verdict
@@ -13,23 +14,17 @@ from provisioner.checks.use.meeting import Meeting
 from provisioner.checks.use.target import Videobridge
 
 
-class Sightings:
-    """What meetings showed of the videobridges' public addresses.
-
-    Attributes:
-        unseen: The videobridges with public addresses that carried no meeting yet.
-    """
+class Outside:
+    """The public addresses of videobridges, as a meeting can try them from this computer."""
 
     def __init__(self, bridges: Sequence[Videobridge]) -> None:
-        """Begin with nothing seen.
+        """Find out which ones it has a way to.
 
         Raises:
             NoEvidence: This computer has no way to any of the public addresses, as without IPv6 to IPv6 ones.
         """
-        self.unseen = [bridge for bridge in bridges if bridge.public]
         self._bridges = bridges
-        self._findings: list[Finding] = []
-        public = [address for bridge in self.unseen for address in bridge.public]
+        public = [address for bridge in bridges for address in bridge.public]
         self._untried = [address for address in public if not _leads_to(address)]
         if self._untried == public:
             raise NoEvidence(f"this computer has no way to {', '.join(public)}")
@@ -45,39 +40,38 @@ class Sightings:
         ]
         return [[end[number % len(end)] for end in ends if end] for number in range(count)]
 
-    def add(self, meeting: Meeting) -> Finding | None:
-        """Remember a meeting that was held through these addresses alone; return what was wrong with it."""
+    def judge(self, meeting: Meeting) -> Finding:
+        """Judge a meeting that was held through these addresses alone.
+
+        Raises:
+            NoEvidence: It was at a videobridge that has none, or none to which this computer has a way.
+        """
         offered = frozenset[str]().union(*(reception.offered for reception in meeting.receptions))
         seen = [bridge for bridge in self._bridges if offered & _ends(bridge)]
         never = [address for bridge in seen for address in bridge.public if plain(address) not in offered]
+        public = [address for bridge in seen for address in bridge.public]
+        if public and not never and set(public) <= set(self._untried):
+            raise NoEvidence(
+                f"the meeting was at {_names(seen)}, and this computer has no way to {', '.join(public)}"
+            )
         if meeting.problems or never or not seen:
             return meeting.judge([_complain(offered, seen, never)])
-        self.unseen = [bridge for bridge in self.unseen if bridge not in seen]
-        used = sorted({address for reception in meeting.receptions for address in reception.through})
-        self._findings.append(meeting.judge(more=f" through {' and '.join(used)} of {_names(seen)}"))
-        return None
-
-    def conclude(self) -> Finding:
-        """Return what the meetings showed, of which none was wrong.
-
-        Raises:
-            NoEvidence: No videobridge that has public addresses carried one.
-        """
-        if not any(bridge.public and bridge not in self.unseen for bridge in self._bridges):
-            raise NoEvidence(f"no meeting was at {_names(self.unseen)}")
+        unseen = [bridge for bridge in self._bridges if bridge.public and bridge not in seen]
+        if not public:
+            raise NoEvidence(f"the meeting was at {_names(seen)}, not at {_names(unseen)}")
         reserves = [
             f"{address} was offered and not tried: this computer has no way to it"
-            for bridge in self._bridges
-            for address in bridge.public
-            if address in self._untried and bridge not in self.unseen
+            for address in public
+            if address in self._untried
         ]
-        if self.unseen:
-            reserves.append(f"no meeting was at {_names(self.unseen)}, whose public addresses were not tried")
-        return Finding(
-            Verdict.WARN if reserves else Verdict.PASS,
-            "; ".join([*(finding.actual for finding in self._findings), *reserves]),
-            "\n".join(finding.details for finding in self._findings),
-            self._findings[-1].screenshots,
+        if unseen:
+            reserves.append(f"the meeting was not at {_names(unseen)}, whose public addresses were not tried")
+        used = sorted({address for reception in meeting.receptions for address in reception.through})
+        finding = meeting.judge(more=f" through {' and '.join(used)} of {_names(seen)}")
+        return replace(
+            finding,
+            verdict=Verdict.WARN if reserves else Verdict.PASS,
+            actual="; ".join([finding.actual, *reserves]),
         )
 
 
