@@ -186,6 +186,15 @@ def test_names_are_unique_and_recognisable() -> None:
         ("sovstack-check-reader", False),
         ("admin", False),
     ],
+    ids=[
+        "ours",
+        "another's",
+        "another's, old",
+        "without a time",
+        "a person's",
+        "a lasting user's",
+        "the administrator's",
+    ],
 )
 def test_left_over_is_ours_at_once_and_anothers_after_an_hour(name: str, left_over: bool) -> None:
     assert Names("ab12cd").is_left_over(name) is left_over
