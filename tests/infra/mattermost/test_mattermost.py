@@ -80,7 +80,7 @@ def settings(host: Host) -> dict[str, Any]:
 
 
 def while_connected(fetch: Callable[..., Any], ask: Callable[[], str]) -> str:
-    """Return what is seen of connections to the database; the server closes one that is a minute old, and may have none."""
+    """Return what is seen of connections to the database, of which the server closes those that are a minute old."""
     for _ in range(3):
         if seen := ask():
             return seen
