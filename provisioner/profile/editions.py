@@ -47,7 +47,7 @@ def check(profile: Profile, catalogue: Catalogue) -> Iterator[Finding]:
         release = catalogue.release(service.app, service.version, service.archive_edition)
     except UsageError:
         return  # check_releases says so
-    if service.edition == "team":
+    if service.edition == "team" or (service.edition == "entry" and release.entry is None):
         yield from _check_users(profile, release)
         yield from _check_sign_on(service, release)
         yield from _check_features(service)

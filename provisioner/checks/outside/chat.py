@@ -29,6 +29,13 @@ _SECONDS = 10
 _PING = "/system/ping?get_server_status=true"
 _HEALTH = ("status", "database_status", "filestore_status")
 _CLOSED = ("/users/me", "/users", "/teams", "/channels", "/config")
+# What has the server ask the vendor and has no switch; a server that is asked answers 401 or 404.
+_VENDOR = (
+    "/latest_version",
+    "/upgrade_to_enterprise/status",
+    "/cloud/check-cws-connection",
+    "/trial-license",
+)
 _REFUSALS = (401, 403, 501)  # 501: signing up is switched off as a whole
 
 
@@ -108,6 +115,15 @@ def check_stranger(target: ChatTarget) -> Finding:
     if told and all(answer.status >= 400 for answer in answers.values()):
         raise NoEvidence("; ".join(told))
     return judge(told, f"{len(answers)} requests answer 401")
+
+
+def check_vendor(target: ChatTarget) -> Finding:
+    """No page has the server ask the vendor: what would is refused before it reaches the server."""
+    answers = {path: ask(target.web, "GET", path).status for path in _VENDOR}
+    return judge(
+        [f"GET {path} answers {status}" for path, status in answers.items() if status != 403],
+        f"{len(answers)} requests answer 403",
+    )
 
 
 def _exchange(target: ChatTarget, administrator: Session) -> Finding:
@@ -243,5 +259,12 @@ CHAT_PROMISES: tuple[Promise[ChatTarget], ...] = (
         "Requests to the API without a session, and with a forged one, answer 401",
         "Look for a proxy or an nginx location that answers in Mattermost's place.",
         check_stranger,
+    ),
+    Promise(
+        "CHAT-VENDOR",
+        "No page has the server ask the vendor where no setting can forbid it",
+        "The newest release, another edition, a cloud's account and a trial: each request answers 403",
+        "Run apply: it writes nginx's site.",
+        check_vendor,
     ),
 )

@@ -10,7 +10,7 @@ import json
 import secrets
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,40 +34,44 @@ _CHANNEL = "town-square"  # every team has it, and every member is in it
 
 def check_conversation(visit: Visit[ChatHost]) -> Finding:
     """What one new member of a team posts, another one reads on the websocket; nothing of both is left."""
-    target, names, service = visit.target, visit.names, visit.target.service
-    with log_in(service.web, service.user, service.password) as administrator:
-        with _stage(target, administrator, names) as stage:
-            finding = _converse(stage)
-        left = [
-            path for session in (stage.writer, stage.reader) if administrator.find(path := _path_of(session))
-        ]
-    if left and finding.verdict is Verdict.PASS:
-        return Finding(Verdict.FAIL, f"{finding.actual}; not removed for good: {', '.join(left)}")
-    return finding
+    return _use(visit, _converse)
 
 
 def check_page(visit: Visit[ChatHost]) -> Finding:
     """A new member of a team logs in by the form, and sees what another one writes while the page is open."""
+    with visit.browser.tab() as tab:
+        return _use(visit, lambda stage: _read_in_browser(visit, tab, stage))
+
+
+def _use(visit: Visit[ChatHost], use: Callable[[_Stage], Finding]) -> Finding:
+    """Return what two new members of a team find; that something is left of them is a failure, too."""
     target, service = visit.target, visit.target.service
-    with (
-        visit.browser.tab() as tab,
-        log_in(service.web, service.user, service.password) as administrator,
-        _stage(target, administrator, visit.names) as stage,
-    ):
-        problems = look(tab, service.web, _LOGIN)
-        pictures = [visit.album.keep("chat-login", tab)]
-        if not problems:
-            tab.fill(_USER, str(stage.reader.user["username"]))
-            tab.fill(_PASSWORD, stage.password)
-            tab.press("Enter", _ENTER)
-            if tab.wait_for("!location.pathname.includes('/login')"):
-                problems = _watch(tab, service.web, stage)
-            else:
-                problems = ["the form does not let the user in"]
-            pictures.append(visit.album.keep("chat", tab))
-        return describe_look(
-            tab, problems, "logged in by the form; a message is shown as it is posted", pictures
-        )
+    with log_in(service.web, service.user, service.password) as administrator:
+        with _stage(target, administrator, visit.names) as stage:
+            finding = use(stage)
+        left = [
+            path for session in (stage.writer, stage.reader) if administrator.find(path := _path_of(session))
+        ]
+    if left and finding.verdict is Verdict.PASS:
+        actual = f"{finding.actual}; not removed for good: {', '.join(left)}"
+        return Finding(Verdict.FAIL, actual, screenshots=finding.screenshots)
+    return finding
+
+
+def _read_in_browser(visit: Visit[ChatHost], tab: Tab, stage: _Stage) -> Finding:
+    web = visit.target.service.web
+    problems = look(tab, web, _LOGIN)
+    pictures = [visit.album.keep("chat-login", tab)]
+    if not problems:
+        tab.fill(_USER, str(stage.reader.user["username"]))
+        tab.fill(_PASSWORD, stage.password)
+        tab.press("Enter", _ENTER)
+        if tab.wait_for("!location.pathname.includes('/login')"):
+            problems = _watch(tab, web, stage)
+        else:
+            problems = ["the form does not let the user in"]
+        pictures.append(visit.album.keep("chat", tab))
+    return describe_look(tab, problems, "logged in by the form; a message is shown as it is posted", pictures)
 
 
 def _watch(tab: Tab, web: WebTarget, stage: _Stage) -> list[str]:

@@ -27,7 +27,10 @@ from provisioner.checks.result import Verdict
 from .conftest import Chain, issue
 
 ADMIN, PASSWORD = "admin", "correct horse battery"
-PROBES = [chat.check_status, chat.check_login, chat.check_message, chat.check_sign_up, chat.check_stranger]
+PROBES = [
+    *(chat.check_status, chat.check_login, chat.check_message),
+    *(chat.check_sign_up, chat.check_stranger, chat.check_vendor),
+]
 
 
 class Password:
@@ -78,6 +81,7 @@ class Server:
     delivers: bool = True
     refuses_users: bool = False
     refuses_posts: bool = False
+    asks_vendor: bool = False
     page: bytes = b"<!doctype html><html></html>"
 
     def named(self, name: str) -> Person | None:
@@ -117,6 +121,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.log_in(state)
             case "POST", "users":
                 self.make_user(state)
+            case "GET", *_ if path.path.removeprefix("/api/v4") in chat._VENDOR and not state.asks_vendor:
+                self.refuse(403, "This deployment does not ask the vendor.")
             case "GET", *_ if path.path.removeprefix("/api/v4") in state.open_paths:
                 self.answer(200, [])
             case _ if self.who is None or not self.who.active:
@@ -446,3 +452,9 @@ def test_nothing_that_answers_means_no_evidence(target: WebTarget) -> None:
 
 def test_target_does_not_show_its_password(target: WebTarget) -> None:
     assert PASSWORD not in repr(ChatTarget(target, ADMIN, Password()))
+
+
+def test_a_server_that_can_be_had_to_ask_the_vendor_fails(serve: Serve) -> None:
+    finding = chat.check_vendor(serve(Server(asks_vendor=True)))
+    assert finding.verdict is Verdict.FAIL
+    assert "GET /latest_version answers 401" in finding.actual

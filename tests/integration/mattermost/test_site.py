@@ -1,4 +1,4 @@
-"""Mattermost's site in a real nginx: who tries passwords one after the other is told to wait, and nobody else."""
+"""Mattermost's site in a real nginx: who tries passwords is told to wait, and nobody has the server ask the vendor."""
 
 from __future__ import annotations
 
@@ -133,3 +133,22 @@ def test_mails_that_a_stranger_may_ask_for_are_counted(port: int) -> None:
     for _ in range(LET_THROUGH):
         ask(port, "198.51.100.7", "/api/v4/users/password/reset/send")
     assert is_refused(port, "198.51.100.7", "/api/v4/users/password/reset/send")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/v4/latest_version", 403),
+        ("/api/v4//latest_version", 403),
+        ("/api/v4/%6catest_version", 403),
+        ("/api/v4/upgrade_to_enterprise", 403),
+        ("/api/v4/cloud/check-cws-connection", 403),
+        ("/api/v4/trial-license", 403),
+        ("/api/v4/trial-license/prev", 401),  # asks the database alone
+        ("/api/v4/channels", 401),
+    ],
+)
+def test_nobody_has_the_server_ask_the_vendor(port: int, path: str, status: int) -> None:
+    answered, body = ask(port, "198.51.100.7", path)
+    assert answered == status
+    assert status == 401 or json.loads(body)["message"]
