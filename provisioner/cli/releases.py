@@ -215,6 +215,9 @@ def _describe_plugin(entry: Entry) -> dict[str, Any]:
         "application": release.application,
         "version": release.version,
         "plugin": release.plugin,
+        "package": None,
+        "edition": None,
+        "default": False,
         "licence": release.licence,
         "cached": _describe_cached(entry),
     }

@@ -66,8 +66,13 @@ def note_left(session: Session) -> None:
         if report.verb == "apply" and any(phase.name == "converge" for phase in report.phases):
             for name, address in report.hosts.items():
                 if address not in present:
+                    what = (
+                        "has another address in the profile now"
+                        if name in session.profile.hosts
+                        else "is in the profile no more"
+                    )
                     session.note(
-                        f"{name} ({address}) is in the profile no more: it is not contacted, and what it carries runs "
+                        f"{name} ({address}) {what}: it is not contacted, and what it carries runs "
                         "on; to stop that, put it back and place nothing there (docs/operations/deploying.md)"
                     )
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from provisioner.engine.workspace import Workspace
 from provisioner.errors import UsageError
@@ -47,8 +47,8 @@ def installed_releases(
 ) -> list[ReleaseRecord]:
     """Return what the newest ``apply`` from this computer installed that converged to its end.
 
-    What another computer installed is not known here: its origin is ``unknown``, unless it is one of the contract
-    ``doubles``, which the hosts tell.
+    What another computer installed is not known here: its origin is ``unknown``. The hosts tell which are contract
+    ``doubles``; a double of this computer's counts as one also where they do not, until an ``apply`` from here.
     """
     last: dict[str, ReleaseRecord] = {}
     for report in reports(workspace):
@@ -56,16 +56,13 @@ def installed_releases(
             last = {release.application: release for release in report.releases}
             break
     return [
-        _correct(
-            last.get(release.name) or ReleaseRecord(release.name, release.own_version, UNKNOWN, ""),
-            double=release.name in doubles,
-        )
+        _find(last, release.name, release.own_version, is_double=release.name in doubles)
         for release in wanted_releases(profile, Catalogue.load())
     ]
 
 
-def _correct(record: ReleaseRecord, *, double: bool) -> ReleaseRecord:
-    """Return a record that agrees with the hosts, where another computer may have deployed since."""
-    if record.double is double:
-        return record
-    return ReleaseRecord(record.application, record.version, DOUBLE if double else UNKNOWN, "")
+def _find(last: Mapping[str, ReleaseRecord], name: str, version: str, *, is_double: bool) -> ReleaseRecord:
+    record = last.get(name)
+    if is_double and not (record and record.double):
+        return ReleaseRecord(name, version, DOUBLE, "")
+    return record or ReleaseRecord(name, version, UNKNOWN, "")

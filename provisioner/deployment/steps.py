@@ -18,7 +18,13 @@ from provisioner.engine.declaration import Declaration
 from provisioner.engine.events import Event, Note, Output, PlaybookFinished, TaskFinished
 from provisioner.engine.host_keys import fingerprint
 from provisioner.engine.password_pipe import serve_password
-from provisioner.errors import HostFailed, HostUnreachable, ProvisionerError, VerificationFailed
+from provisioner.errors import (
+    HostFailed,
+    HostUnreachable,
+    ProvisionerError,
+    ReleaseNotTrusted,
+    VerificationFailed,
+)
 from provisioner.inventory import Inventory, ReleaseRef
 from provisioner.profile import Profile, memory, secrets, settings
 from provisioner.profile.secrets import Secret, SecretStore, VaultPassword
@@ -90,8 +96,10 @@ def name_releases(profile: Profile) -> Mapping[str, ReleaseRef]:
 def _plugin_digest(release: Release, cache: Cache) -> str:
     if release.digest:
         return release.digest.sha256
-    entry = cache.find(release)
-    return entry.sha256 if entry else ""
+    with contextlib.suppress(ReleaseNotTrusted):  # a damaged cache tells nothing
+        if entry := cache.find(release):
+            return entry.sha256
+    return ""
 
 
 def targets(profile: Profile) -> list[Target]:

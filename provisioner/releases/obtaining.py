@@ -197,6 +197,8 @@ def _take(release: Release, cache: Cache, place: _Place, sources: Sources, repor
             hint = "a person may accept it all the same: sovstack releases trust --help"
         _refuse(release, assessment, [f"{gate.name}: {gate.summary}" for gate in assessment.doubts], hint)
         return _admit(release, cache, place, collected, None)
+    if release.plugin:
+        raise ReleaseNotTrusted(f"{release.file_name} says that it is a contract double; plugins have none")
     if not sources.allow_doubles:
         raise ReleaseNotTrusted(
             f"{release.file_name} is a contract double, not {release.product}",

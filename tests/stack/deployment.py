@@ -242,8 +242,9 @@ def _cached_versions() -> dict[str, str]:
     for service, application in (("files", "nextcloud"), ("chat", "mattermost"), ("meet", "jitsi")):
         whole: dict[str, bool] = {}  # one version may be several packages
         default = ""
-        for release in json.loads(listed)["releases"]:
-            if release["application"] == application:
+        rows = [row for row in json.loads(listed)["releases"] if row["application"] == application]
+        for release in rows:
+            if release["edition"] == rows[0]["edition"]:  # the first is what a profile gets that names none
                 version = release["version"]
                 whole[version] = whole.get(version, True) and bool(release["cached"])
                 default = version if release["default"] else default

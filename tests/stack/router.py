@@ -21,6 +21,8 @@ def leading_to(machine: Machine) -> Iterator[None]:
     # Its answers are dropped, not what it is asked: who sends is told of that. What machines say to each other may pass
     # this computer's rules, too, but not those of its input.
     rules = f"""
+        table {table} {{}}
+        delete table {table}
         table {table} {{
             chain output {{
                 type nat hook output priority -100;

@@ -119,16 +119,16 @@ def hold(
         participants: The moderator first, who comes last.
         relayed: Whether only TURN over TLS is left to them.
         through: For each participant the addresses of videobridges that are left to them; empty leaves all.
-        seconds: How long they may take.
+        seconds: How long they may take when all have come.
     """
     ways = RELAYED if relayed else DIRECT
     left = through or [()] * len(participants)
-    started = time.monotonic()
     with ExitStack() as tabs:
         seats = [_Seat(participant, tabs.enter_context(browser.tab())) for participant in participants]
         for seat, addresses in zip(seats, left, strict=True):
             seat.tab.inject(media.watch(relayed=relayed, through=addresses))
-        _gather(seats, started + min(_LOBBY_SECONDS, seconds))
+        _gather(seats, min(_LOBBY_SECONDS, seconds))
+        started = time.monotonic()
         while True:
             for seat in seats:
                 seat.look()
@@ -164,11 +164,12 @@ def hold(
     )
 
 
-def _gather(seats: Sequence[_Seat], until: float) -> None:
+def _gather(seats: Sequence[_Seat], seconds: float) -> None:
     """Have all come, the moderator only when those who have to wait were seen to wait, or the time is over."""
     moderator, *others = seats
     for seat in others:
         seat.come()
+    until = time.monotonic() + seconds
     while not all(seat.waited for seat in others if seat.participant.waits) and time.monotonic() < until:
         for seat in others:
             seat.look()

@@ -198,7 +198,8 @@ class Release:
         for job in folder.glob("*"):
             # One that still goes on has no invocation; a later run finds it.
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                if json.loads(job.read_text())["invocation"]["module_args"]["dest"] == str(self.dest):
+                begun = json.loads(job.read_text())["invocation"]["module_args"]["dest"]
+                if pathlib.Path(begun).parent == self.dest.parent:  # another release of the application, too
                     job.unlink()
         with contextlib.suppress(OSError):  # it may hold somebody else's, or never have been there
             folder.rmdir()

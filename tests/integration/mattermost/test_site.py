@@ -126,6 +126,9 @@ def test_addresses_of_one_ipv6_network_are_counted_together(port: int) -> None:
     statuses = [ask(port, f"2001:db8:7:1:{number:x}::5")[0] for number in range(LET_THROUGH)]
     assert set(statuses) == {401}
     assert is_refused(port, "2001:db8:7:1::1")
+    statuses = [ask(port, f"2001:db8:0:0:{number:x}::5")[0] for number in range(LET_THROUGH)]
+    assert set(statuses) == {401}
+    assert is_refused(port, "2001:db8::1")
     assert ask(port, "2001:db8:7:2::1")[0] == 401
 
 

@@ -114,6 +114,15 @@ def test_host_that_left_the_profile_is_a_note(session: Session) -> None:
     assert note.startswith("gone (192.0.2.8) is in the profile no more")
 
 
+def test_host_that_has_another_address_is_a_note(session: Session) -> None:
+    [name] = session.profile.hosts
+    leave(session, "20260101T000000-apply", "converge", {name: "192.0.2.9"})
+    with session:
+        former.note_left(session)
+    [note] = session.report.notes
+    assert note.startswith(f"{name} (192.0.2.9) has another address in the profile now: ")
+
+
 def test_host_that_was_emptied_is_none(session: Session) -> None:
     leave(session, "20260101T000000-apply", "converge", {"gone": "192.0.2.8"})
     leave(session, "20260102T000000-destroy", "remove", {"gone": "192.0.2.8"})

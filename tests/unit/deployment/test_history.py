@@ -103,14 +103,14 @@ def test_what_is_installed_came_from_the_newest_apply_that_converged(
     assert origins(workspace, profile, doubles=set())["nextcloud"] == "cache"
 
 
-def test_the_hosts_know_better_what_is_a_double(workspace: Workspace, profile: Profile) -> None:
-    """Another computer may have deployed since."""
+def test_what_is_a_double_is_told_by_the_hosts_and_remembered(workspace: Workspace, profile: Profile) -> None:
+    """Another computer may have deployed since; a host that does not answer tells nothing."""
     leave(workspace, "20260101T000000-apply", "cache")
     found = origins(workspace, profile, doubles={"nextcloud", "jicofo"})
     assert (found["nextcloud"], found["mattermost"], found["jicofo"]) == ("double", "unknown", "double")
     leave(workspace, "20260102T000000-apply", "double")
     assert origins(workspace, profile, doubles={"nextcloud"})["nextcloud"] == "double"
-    assert origins(workspace, profile, doubles=set())["nextcloud"] == "unknown"
+    assert origins(workspace, profile, doubles=set())["nextcloud"] == "double"
 
 
 def test_what_another_computer_installed_is_unknown_here(workspace: Workspace, profile: Profile) -> None:
