@@ -211,7 +211,7 @@ LEVELS = (
     Level(
         "integration", pytest_job("integration", "tests/integration", markers="not slow", budget_seconds=600)
     ),
-    Level("stack", pytest_job("stack", "tests/stack", budget_seconds=1800), long=True),
+    Level("stack", pytest_job("stack", "tests/stack", budget_seconds=2700), long=True),
     # Two interruptions, one of each kind, and the outages of one machine fit into CI's hour; `pytest tests/resilience`
     # alone makes ten interruptions, and the outages of every machine.
     Level(
