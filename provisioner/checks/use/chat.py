@@ -21,13 +21,13 @@ from provisioner.checks.outside.promise import Finding, NoEvidence, Promise
 from provisioner.checks.outside.target import WebTarget
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.names import PREFIX, Names
-from provisioner.checks.use.pages import Page, describe_look, look
+from provisioner.checks.use.pages import Page, describe_look, look, send_form
 from provisioner.checks.use.target import ChatHost
 from provisioner.checks.use.visit import Visit
 
 _SECONDS = 10
 _POSTS = 2  # the page may be shown a moment before it listens
-_USER, _PASSWORD, _ENTER = "input[name=loginId]", "input[type=password]", 13
+_USER, _PASSWORD = "input[name=loginId]", "input[type=password]"
 # The client's page about the vendor's apps, which a profile may bring back, comes once before the log-in page.
 _SEEN = "try { localStorage.setItem('__landingPageSeen__', 'true') } catch {}"
 _LOGIN = Page("/login", _PASSWORD, "the form to log in")
@@ -67,13 +67,8 @@ def _read_in_browser(visit: Visit[ChatHost], tab: Tab, stage: _Stage) -> Finding
     problems = look(tab, web, _LOGIN)
     pictures = [visit.album.keep("chat-login", tab)]
     if not problems:
-        tab.fill(_USER, str(stage.reader.user["username"]))
-        tab.fill(_PASSWORD, stage.password)
-        tab.press("Enter", _ENTER)
-        if tab.wait_for("!location.pathname.includes('/login')"):
-            problems = _watch(tab, web, stage)
-        else:
-            problems = ["the form does not let the user in"]
+        name = str(stage.reader.user["username"])
+        problems = send_form(tab, {_USER: name, _PASSWORD: stage.password}) or _watch(tab, web, stage)
         pictures.append(visit.album.keep("chat", tab))
     return describe_look(tab, problems, "logged in by the form; a message is shown as it is posted", pictures)
 

@@ -22,13 +22,13 @@ from provisioner.checks.outside.nextcloud import (
 from provisioner.checks.outside.promise import Finding, Promise, judge
 from provisioner.checks.result import Verdict
 from provisioner.checks.use.names import PREFIX, Names
-from provisioner.checks.use.pages import Page, describe_look, look
+from provisioner.checks.use.pages import Page, describe_look, look, send_form
 from provisioner.checks.use.visit import Visit
 
 _BYTES = 2 * 1024 * 1024
 _NAME = "sovstack use é.bin"
 _SHARES = "/ocs/v2.php/apps/files_sharing/api/v1/shares"
-_USER, _PASSWORD, _ENTER = "input[name=user]", "input[name=password]", 13
+_USER, _PASSWORD = "input[name=user]", "input[name=password]"
 _LOGIN = Page("/login", _PASSWORD, "the form to log in")
 _FILES = Page("/apps/files/", ".files-list", "the list of files")
 _WITH_USER, _BY_LINK = "0", "3"
@@ -88,13 +88,8 @@ def check_page(visit: Visit[FilesTarget]) -> Finding:
         problems = look(tab, web, _LOGIN)
         pictures = [visit.album.keep("files-login", tab)]
         if not problems:
-            tab.fill(_USER, person.client.user)
-            tab.fill(_PASSWORD, person.password)
-            tab.press("Enter", _ENTER)
-            if tab.wait_for("!location.pathname.includes('/login')"):
-                problems = look(tab, web, _FILES)
-            else:
-                problems = ["the form does not let the user in"]
+            fields = {_USER: person.client.user, _PASSWORD: person.password}
+            problems = send_form(tab, fields) or look(tab, web, _FILES)
             pictures.append(visit.album.keep("files", tab))
         return describe_look(tab, problems, "logged in by the form; the list of files is shown", pictures)
 

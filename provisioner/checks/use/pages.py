@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ from provisioner.checks.use.target import Suite
 from provisioner.checks.use.visit import Target, Visit
 
 _SECONDS = 20
+_ENTER = 13
 _SCHEMES = ("http", "https", "ws", "wss")
 _MOST_COMPLAINTS = 20
 _ATTEMPTS = 2  # where a script of the page was lost with an interface of this computer
@@ -54,6 +55,16 @@ def look(tab: Tab, web: WebTarget, page: Page) -> list[str]:
         if not any(NETWORK_CHANGED in complaint for complaint in tab.complaints()):
             break
     return [f"{page.path} does not show {page.what}"]
+
+
+def send_form(tab: Tab, fields: Mapping[str, str]) -> list[str]:
+    """Fill in the form of the log-in page that is open, by selectors, and send it; return what is wrong."""
+    for selector, text in fields.items():
+        tab.fill(selector, text)
+    tab.press("Enter", _ENTER)
+    if tab.wait_for("!location.pathname.includes('/login')"):
+        return []
+    return ["the form does not let the user in"]
 
 
 def address_of(web: WebTarget, path: str) -> str:
